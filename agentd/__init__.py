@@ -1,0 +1,1 @@
+"""agentd: a phone agent in which every turn is a transaction."""

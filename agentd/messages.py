@@ -1,0 +1,496 @@
+"""Every message between actors, and every event and command of the turn machine: frozen values, grouped by sender.
+
+Words used throughout. *Turn*: what the caller said, the agent's reply, the tools' effects. *Epoch*: one attempt at a
+reply; it rises whenever a reply is abandoned, and whatever carries an older epoch is dropped by whoever holds it.
+*Segment*: a sentence or so of a reply, the unit that is marked as heard. `pos` is a position in the caller's audio, in
+samples since the first one; `at` is a time on the call's clock, in seconds. Audio is 16-bit little-endian mono PCM at
+the call's rate everywhere inside agentd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reply:
+    """Names one attempt at a reply; order is age."""
+
+    turn: int
+    epoch: int
+
+
+# ── Media plane: transport → listener, thinker → speaker, speaker → transport ────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Caller audio. `pos` is the position of its first sample, `at` the time it arrived."""
+
+    pos: int
+    at: float
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence or so of a reply, to be spoken in one breath.
+
+    `answer_from` is the character of `text` from which on an answer to it may begin (the end of the last value that the
+    question tells), or None where it asks nothing. `filler` speech ("one moment") never enters the conversation.
+    """
+
+    reply: Reply
+    index: int
+    text: str
+    answer_from: int | None = None
+    filler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnd:
+    """No more segments of this reply: it had `segments` of them. Travels behind the last one."""
+
+    reply: Reply
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word: characters `char` to `char + length` of its segment's text begin at `sample` of its audio."""
+
+    sample: int
+    char: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A piece of a segment's audio; `words` begin in it, at samples counted from the segment's start.
+
+    `last` is the segment's last piece. `made_at` is when the voice handed over the segment's first piece.
+    """
+
+    segment: Segment
+    pcm: bytes
+    words: tuple[Word, ...] = ()
+    last: bool = False
+    made_at: float = 0.0
+
+
+# ── Transport → conductor ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The caller's first audio arrived and its layout is known."""
+
+    at: float
+    rate: int
+    channels: int
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStopped:
+    """The media socket is gone. `reason`: hangup | closed_by_us | lost | shutdown | protocol_error | oversize."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStalled:
+    """No frame for `seconds`, though the socket stands."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownAsked:
+    """The carrier asked for a graceful end (a zero-length frame): finish the sentence, then close."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A DTMF digit."""
+
+    at: float
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackBegan:
+    """The first sample of the reply is on the wire, at `at`; the voice had made it at `made_at`."""
+
+    reply: Reply
+    at: float
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audible:
+    """The caller begins to hear the reply: from here on, interrupting it is a barge-in."""
+
+    reply: Reply
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The point of a question from which on it can be answered was played, when the caller's audio stood at `pos`."""
+
+    reply: Reply
+    segment: Segment
+    at: float
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeard:
+    """The whole segment was played."""
+
+    segment: Segment
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHeard:
+    """Every segment of the reply was played."""
+
+    reply: Reply
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Sending stopped and the playout is rewound: the caller heard `chars` characters of `segment`, all before it."""
+
+    reply: Reply
+    segment: Segment
+    chars: int
+    at: float
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The reply was abandoned: the caller heard `chars` characters of `segment` (None: nothing that was not reported)."""
+
+    reply: Reply
+    segment: Segment | None
+    chars: int
+    at: float
+
+
+# ── Conductor → transport ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stop sending, clear what the carrier holds where it can, rewind to what was played. Answered by `Held`."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on from the start of the word that was cut."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """Drop everything of an older epoch, wherever it is. Sent to the transport first. Answered there by `Stopped`."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMedia:
+    """Close the socket: 1000 when the call is over or goes on elsewhere, another code when it failed."""
+
+    code: int = 1000
+
+
+# ── Conductor → listener ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the flow's state expects to hear, for a recognizer to prefer.
+
+    `grammar` is a JSGF text; `keyterms` are names and rare words for recognizers that take a list.
+    """
+
+    name: str = "open"
+    grammar: str = ""
+    keyterms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """How to listen from here on. Times in seconds.
+
+    `speaking`: the agent is audible, so onsets count by `onset_speaking`. `complete`: texts, normalised, after which the
+    words look complete. `closed`: yes or no was asked. `dictation`: a long answer is expected.
+    """
+
+    speaking: bool = False
+    onset: float = 0.1
+    onset_speaking: float = 0.2
+    endpoint_complete: float = 0.3
+    endpoint_unsure: float = 0.7
+    endpoint_closed: float = 0.2
+    endpoint_dictation: float = 1.2
+    long_speech: float = 0.9
+    closed: bool = False
+    dictation: bool = False
+    complete: frozenset[str] = frozenset()
+    hints: Hints = field(default_factory=Hints)
+
+
+# ── Listener → conductor ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOnset:
+    """The caller has spoken for the onset setting; the first voiced sample is `pos`.
+
+    Each onset is followed by exactly one `UtteranceEnded` of the same `utterance`, if only an empty one.
+    """
+
+    utterance: int
+    pos: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The words so far. `sure`: the engine vouches for them, so that they may confirm a barge-in."""
+
+    utterance: int
+    text: str
+    sure: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LongSpeech:
+    """`long_speech` seconds of voice in this utterance, and no words were had from it yet."""
+
+    utterance: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The caller's voice stopped; the utterance may still go on."""
+
+    utterance: int
+    pos: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """The end of the caller's turn, decided by the listener alone.
+
+    `text` is empty where no words were had. `start` and `end` are the first and the last *voiced* sample, `end_at` the
+    time at which the last one arrived; `delay` is the endpointing delay that applied, `why` its name (complete | unsure
+    | closed | dictation | vendor | forced); `at` is the time of the decision, `final_at` that of the final words.
+    """
+
+    utterance: int
+    text: str
+    sure: bool
+    start: int
+    end: int
+    end_at: float
+    delay: float
+    why: str
+    final_at: float
+    at: float
+    voiced: float = 0.0
+
+
+# ── Conductor → thinker, thinker → conductor ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of the conversation. `cut`: the caller heard only this much of a longer sentence."""
+
+    who: Literal["caller", "agent", "tool"]
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The thinker proposes values for slots of the flow."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """The thinker proposes a transition of the flow."""
+
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseTool:
+    """The thinker asks for a tool. `id` is unique within the call."""
+
+    id: str
+    tool: str
+    args: Mapping[str, Any]
+
+
+Proposal = Fill | Fire | UseTool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one proposal, in one word and, for a tool, its result."""
+
+    proposal: Proposal
+    status: Literal["done", "refused", "failed", "timeout"]
+    result: Any = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """Where the flow stands: a frozen value that the conductor owns and that outlives a crash.
+
+    `entered` counts the visits to `state` so far; `announced` is true once its opening words were given to the speaker.
+    `notes` are the flow kit's own small facts (a slot that awaits its confirmation, how often something was asked).
+    """
+
+    state: str
+    slots: Mapping[str, Any] = NOTHING
+    entered: int = 1
+    announced: bool = False
+    notes: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkRequest:
+    """One round of a reply. Round 0 has the caller's words; later rounds have the outcomes of the round before.
+
+    `why`: reply (the caller spoke) | opening (greet) | silence (prompt number `prompt`) | misheard (there was speech but no
+    words). `wall` is the local date and time as ISO 8601 with offset.
+    """
+
+    reply: Reply
+    round: int
+    why: Literal["reply", "opening", "silence", "misheard"]
+    text: str
+    sure: bool
+    flow: FlowState
+    conversation: tuple[Said, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    prompt: int = 0
+    next_segment: int = 0
+    wall: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    """The thinker's round is over: it gave `segments` segments so far in this reply and asks for `proposals`.
+
+    No proposals: the reply is complete. `notes` replaces the flow kit's notes.
+    """
+
+    reply: Reply
+    round: int
+    proposals: tuple[Proposal, ...]
+    segments: int
+    began_at: float
+    first_at: float | None
+    at: float
+    notes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkFailed:
+    """The thinker could not answer; it is alive and can be asked again."""
+
+    reply: Reply
+    why: str
+    at: float
+
+
+# ── Tool runner → conductor ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """A tool's one outcome."""
+
+    reply: Reply
+    outcome: Outcome
+    began_at: float
+    at: float
+
+
+# ── Supervisor, daemon and clock → conductor ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRestarted:
+    """An actor failed and runs again, with nothing of what it held. `provider` is the place in its chain."""
+
+    actor: str
+    why: str
+    provider: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActorDown:
+    """An actor failed for good: its chain of providers is exhausted."""
+
+    actor: str
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The daemon's patience ends: say a line and close."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A deadline that the machine armed has passed."""
+
+    name: str
+    at: float
+
+
+class Timer(StrEnum):
+    """The deadlines that the machine may arm."""
+
+    SILENCE = "silence"
+    RESUME = "resume"
+    STUCK = "stuck"
+    FILLER = "filler"
+    MEDIA = "media"
+    FAREWELL = "farewell"
+    CALL = "call"
