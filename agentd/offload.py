@@ -44,9 +44,7 @@ class Threads:
     async def __call__(self, fn: Callable[[], T], *, timeout: float, stage: str) -> T:
         """See Offload."""
         if self.lost >= limits.THREADS_ABANDONED:
-            raise ProviderError(
-                stage, f"{self.lost} threads hang in their engines; restart the daemon", retryable=False
-            )
+            raise ProviderError(stage, f"{self.lost} threads hang in their engines; restart the daemon", retryable=False)
         job = _Job()
 
         def run() -> T:

@@ -1,0 +1,1 @@
+"""Flows that come with agentd, one module each."""

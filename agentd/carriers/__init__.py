@@ -1,0 +1,1 @@
+"""One room a carrier; all that is known of its wire is in it."""

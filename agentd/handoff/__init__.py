@@ -1,0 +1,1 @@
+"""What a human gets when a call is handed over."""

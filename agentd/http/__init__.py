@@ -1,0 +1,1 @@
+"""One port for webhooks, health, metrics and media."""

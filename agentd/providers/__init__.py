@@ -1,0 +1,1 @@
+"""Engines and vendors behind three small protocols (`base`), one a file."""

@@ -1,0 +1,1 @@
+"""The turn machine: what is legal now, and what follows."""

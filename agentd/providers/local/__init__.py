@@ -1,0 +1,1 @@
+"""The embedded engines: speech in and out with no key and no network."""
