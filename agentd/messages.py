@@ -130,7 +130,7 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackBegan:
-    """The first sample of the reply is on the wire, at `at`; the voice had made it at `made_at`."""
+    """Audio of the reply goes out, at `at`, after silence; the voice had made it at `made_at`."""
 
     reply: Reply
     at: float
@@ -139,7 +139,7 @@ class PlaybackBegan:
 
 @dataclass(frozen=True, slots=True)
 class Audible:
-    """The caller begins to hear the reply: from here on, interrupting it is a barge-in."""
+    """The caller begins to hear the reply (a filler is none): from here on, interrupting it is a barge-in."""
 
     reply: Reply
     at: float
@@ -160,6 +160,14 @@ class SegmentHeard:
     """The whole segment was played."""
 
     segment: Segment
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RanDry:
+    """All that came so far was played, and the reply's end has not come."""
+
+    reply: Reply
     at: float
 
 
@@ -294,19 +302,10 @@ class LongSpeech:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechPaused:
-    """The caller's voice stopped; the utterance may still go on."""
-
-    utterance: int
-    pos: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class UtteranceEnded:
     """The end of the caller's turn, decided by the listener alone.
 
-    `text` is empty where no words were had. `start` and `end` are the first and the last *voiced* sample, `end_at` the
+    `text` is empty where no words were had. `voiced` is how long there was a voice, in seconds. `start` and `end` are the first and the last *voiced* sample, `end_at` the
     time at which the last one arrived; `delay` is the endpointing delay that applied, `why` its name (complete | unsure
     | closed | dictation | vendor | forced); `at` is the time of the decision, `final_at` that of the final words.
     """
@@ -412,7 +411,8 @@ class ThinkRequest:
 class RoundDone:
     """The thinker's round is over: it gave `segments` segments so far in this reply and asks for `proposals`.
 
-    No proposals: the reply is complete. `notes` replaces the flow kit's notes.
+    No proposals: the reply is complete. `notes` replaces the flow kit's notes. Not `understood`: all it says is that the
+    words made no sense.
     """
 
     reply: Reply
@@ -423,6 +423,7 @@ class RoundDone:
     first_at: float | None
     at: float
     notes: Mapping[str, Any] | None = None
+    understood: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,6 +492,6 @@ class Timer(StrEnum):
     RESUME = "resume"
     STUCK = "stuck"
     FILLER = "filler"
-    MEDIA = "media"
+    KEYS = "keys"
     FAREWELL = "farewell"
     CALL = "call"

@@ -114,11 +114,12 @@ class Voice(Protocol):
 class Thought:
     """What a round ends with: proposals to be carried out before the next round, or none where the reply is complete.
 
-    `notes` replaces the flow kit's notes where given.
+    `notes` replaces the flow kit's notes where given. Not `understood`: all that was said is that the words made no sense.
     """
 
     proposals: tuple[Proposal, ...] = ()
     notes: dict[str, object] | None = None
+    understood: bool = True
 
 
 class Thinker(Protocol):

@@ -11,8 +11,8 @@ from enum import Enum, auto
 BACKCHANNELS = frozenset(
     {
         "ah", "aha", "all right", "alright", "cool", "fine", "good", "got it", "great", "hm", "hmm", "i see", "mhm", "mm",
-        "mm hmm", "mm hm", "mmhmm", "nice", "oh", "oh okay", "ok", "okay", "okay okay", "really", "right", "right right", "sure",
-        "uh huh", "uhuh", "yeah", "yeah yeah", "yep", "yes", "yes yes", "yup",
+        "mm hmm", "mm hm", "mmhmm", "nice", "oh", "oh okay", "ok", "okay", "okay okay", "really", "right", "right right",
+        "sure", "uh huh", "uhuh", "yeah", "yeah yeah", "yep", "yes", "yes yes", "yup",
     }
 )  # fmt: skip
 """Said while the agent speaks, these mean "go on"."""
@@ -25,8 +25,8 @@ FILLERS = frozenset({"uh", "um", "er", "erm", "hm", "hmm", "ah", "eh"})
 
 AFFIRMATIONS = frozenset(
     {
-        "absolutely", "correct", "exactly", "ok", "okay", "please", "right", "sounds good", "sure", "that is right", "thats right",
-        "that works", "yeah", "yep", "yes", "yes please", "yes thank you", "yes thanks", "yup",
+        "absolutely", "correct", "exactly", "ok", "okay", "please", "right", "sounds good", "sure", "that is right",
+        "thats right", "that works", "yeah", "yep", "yes", "yes please", "yes thank you", "yes thanks", "yup",
     }
 )  # fmt: skip
 NEGATIONS = frozenset({"nah", "no", "no thank you", "no thanks", "nope", "not really", "thats wrong", "not now", "wrong"})
