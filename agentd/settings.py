@@ -30,6 +30,10 @@ _NUMBER = re.compile(r"\+?[0-9]{2,15}")
 _ENGINE = re.compile(r"[a-z_][a-z0-9_]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
+def _wrong(what: str, *, where: str, mend: str) -> SettingsError:
+    return SettingsError(f"{what}.", where=where, mend=mend)
+
+
 class Secret(SecretStr):
     """A text that prints as bullets wherever it is printed; `get_secret_value()` gives it away."""
 
@@ -178,7 +182,7 @@ class Settings:
             if known != "*" and _plain(known) == called:
                 return flow
         if "*" not in self.numbers:
-            raise SettingsError("no flow answers this number", where="numbers", mend='add it, or a line "*" for all others.')
+            raise _wrong("no flow answers this number", where="numbers", mend='add it, or a line "*" for all others.')
         return self.numbers["*"]
 
 
@@ -205,7 +209,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     sources = MappingProxyType({key: value.source for key, value in given.items()})
     settings = Settings(numbers=numbers, sources=sources, **sections)
     if not settings.server.public_url and not _is_loopback(settings.server.host):
-        raise SettingsError(
+        raise _wrong(
             "server.public_url is missing, and carriers cannot guess it",
             where=given["server.host"].where,
             mend=f"give {_describe('server', 'public_url')}, or listen on 127.0.0.1.",
@@ -246,19 +250,17 @@ def _from_file(path: Path) -> dict[str, _Given]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(
+        raise _wrong(
             f"the file cannot be read ({error.strerror})", where=str(path), mend="check its path and rights."
         ) from None
     except UnicodeDecodeError:
-        raise SettingsError("the file is not UTF-8 text", where=str(path), mend="save it as UTF-8.") from None
+        raise _wrong("the file is not UTF-8 text", where=str(path), mend="save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"the file is not TOML ({error})", where=str(path), mend='write key = value, texts in "".'
-        ) from None
+        raise _wrong(f"the file is not TOML ({error})", where=str(path), mend='write key = value, texts in "".') from None
     given: dict[str, _Given] = {}
     for section, values in table.items():
         if not isinstance(values, dict):
-            raise SettingsError(f"{section} stands outside every section", where=str(path), mend=_mend_key("", section))
+            raise _wrong(f"{section} stands outside every section", where=str(path), mend=_mend_key("", section))
         if section == "numbers":
             given["numbers"] = _Given(values, "file", str(path))
             continue
@@ -278,7 +280,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             mend = f"did you mean {close[0]}? Else unset it." if close else "unset it; numbers are set in the file only."
-            raise SettingsError(f"{name} is no setting", where="environment", mend=mend)
+            raise _wrong(f"{name} is no setting", where="environment", mend=mend)
         given[known[name]] = _Given(value, "environment", f"environment variable {name}")
     return given
 
@@ -296,7 +298,7 @@ def _replace_the_other_secret(given: dict[str, _Given], layer: Mapping[str, _Giv
     pair = ("sautikit.secret", "sautikit.secret_file")
     present = [key for key in pair if key in layer and layer[key].value]
     if len(present) == 2:
-        raise SettingsError("secret and secret_file are both given in [sautikit]", where=layer[pair[0]].where, mend="keep one.")
+        raise _wrong("secret and secret_file are both given in [sautikit]", where=layer[pair[0]].where, mend="keep one.")
     if present:
         for key in pair:
             given.pop(key, None)
@@ -317,7 +319,7 @@ def _section(name: str, model: type[_Section], given: Mapping[str, _Given]) -> _
         key = str(first["loc"][0])
         place = given[f"{name}.{key}"].where if f"{name}.{key}" in given else given[f"{name}.secret_file"].where
         why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        raise SettingsError(f"{name}.{key} {why}", where=place, mend=f"give {_describe(name, key)}.") from None
+        raise _wrong(f"{name}.{key} {why}", where=place, mend=f"give {_describe(name, key)}.") from None
     return section
 
 
@@ -327,7 +329,7 @@ def _read_secret(path: str, where: str) -> str:
     except (OSError, UnicodeDecodeError, ValueError):
         secret = ""
     if not secret:
-        raise SettingsError(
+        raise _wrong(
             "sautikit.secret_file is empty or cannot be read",
             where=where,
             mend="check the file, its path and its rights.",
@@ -338,15 +340,15 @@ def _read_secret(path: str, where: str) -> str:
 def _numbers(given: _Given) -> Mapping[str, str]:
     table = given.value
     if not isinstance(table, Mapping) or not table:
-        raise SettingsError("numbers is empty", where=given.where, mend='write "+15550100" = "receptionist" under [numbers].')
+        raise _wrong("numbers is empty", where=given.where, mend='write "+15550100" = "receptionist" under [numbers].')
     seen: set[str] = set()
     for number, flow in table.items():
         if number != "*" and not _NUMBER.fullmatch(number):
-            raise SettingsError(f'numbers."{number}" is no number', where=given.where, mend='write it as "+15550100", or "*".')
+            raise _wrong(f'numbers."{number}" is no number', where=given.where, mend='write it as "+15550100", or "*".')
         if _plain(number) in seen:
-            raise SettingsError(f'numbers."{number}" is there twice', where=given.where, mend="keep one of the two lines.")
+            raise _wrong(f'numbers."{number}" is there twice', where=given.where, mend="keep one of the two lines.")
         if not isinstance(flow, str) or not flow.strip():
-            raise SettingsError(
+            raise _wrong(
                 f'numbers."{number}" names no flow', where=given.where, mend='give a name such as "receptionist", or a path.'
             )
         seen.add(_plain(number))
@@ -379,13 +381,13 @@ def _check_section(section: str, where: str) -> None:
     if section not in _SECTIONS:
         close = difflib.get_close_matches(section, [*_SECTIONS, "numbers"], n=1)
         mend = f"did you mean [{close[0]}]?" if close else f"the sections are {', '.join(_SECTIONS)} and numbers."
-        raise SettingsError(f"there is no section [{section}]", where=where, mend=mend)
+        raise _wrong(f"there is no section [{section}]", where=where, mend=mend)
 
 
 def _check_key(section: str, key: str, where: str) -> None:
     _check_section(section, where)
     if key not in _SECTIONS[section].model_fields:
-        raise SettingsError(f"there is no key {key} in [{section}]", where=where, mend=_mend_key(section, key))
+        raise _wrong(f"there is no key {key} in [{section}]", where=where, mend=_mend_key(section, key))
 
 
 def _mend_key(section: str, key: str) -> str:
