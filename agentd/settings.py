@@ -366,9 +366,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-# ── Names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _keys() -> list[tuple[str, str]]:
     return [(section, key) for section, model in _SECTIONS.items() for key in model.model_fields]
 

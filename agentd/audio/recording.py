@@ -77,7 +77,7 @@ class Recording:
         final = pos + len(pcm) // 2 - self._window
         if final - self._base >= self._batch:
             self._write_until(final)
-            if self._file is None:
+            if self.failed:
                 return
         if self._paused:
             pcm = bytes(len(pcm))

@@ -203,6 +203,7 @@ print(recording.failed)
     )
     assert done.stdout == "File too large\n"
     assert len(tracks(path)[0]) == (100_001 - 44) // 4
+    assert int.from_bytes(path.read_bytes()[40:44], "little") % 4 == 0
 
 
 def test_no_recording_is_longer_than_the_longest_call(tmp_path: Path) -> None:
