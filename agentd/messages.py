@@ -305,9 +305,10 @@ class LongSpeech:
 class UtteranceEnded:
     """The end of the caller's turn, decided by the listener alone.
 
-    `text` is empty where no words were had. `voiced` is how long there was a voice, in seconds. `start` and `end` are the first and the last *voiced* sample, `end_at` the
-    time at which the last one arrived; `delay` is the endpointing delay that applied, `why` its name (complete | unsure
-    | closed | dictation | vendor | forced); `at` is the time of the decision, `final_at` that of the final words.
+    `text` is empty where no words were had. `voiced` is how long there was a voice, in seconds. `start` and `end` are the
+    first and the last *voiced* sample, `end_at` the time at which the last one arrived; `delay` is the endpointing delay that
+    applied, `why` its name (complete | unsure | closed | dictation | vendor | forced); `at` is the time of the decision,
+    `final_at` that of the final words.
     """
 
     utterance: int
@@ -380,10 +381,10 @@ class FlowState:
     """
 
     state: str
-    slots: Mapping[str, Any] = NOTHING
+    slots: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     entered: int = 1
     announced: bool = False
-    notes: Mapping[str, Any] = NOTHING
+    notes: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,14 +478,6 @@ class Draining:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
-    """A deadline that the machine armed has passed."""
-
-    name: str
-    at: float
-
-
 class Timer(StrEnum):
     """The deadlines that the machine may arm."""
 
@@ -495,3 +488,11 @@ class Timer(StrEnum):
     KEYS = "keys"
     FAREWELL = "farewell"
     CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A deadline that the machine armed has passed."""
+
+    name: Timer
+    at: float

@@ -1,0 +1,250 @@
+"""The table's actions: each sets fields of the draft and appends commands. None waits, triggers, raises or looks at a clock."""
+
+from __future__ import annotations
+
+from agentd.messages import Asked, CloseMedia, Hold, KeyPressed, NewEpoch, Resume, SpeechOnset, Timer, UtteranceEnded
+from agentd.turn.commands import Continue, Event, Finish, Freeze, HandOver, Line, RunTools, Say, Thaw, Then, Thought, Why
+from agentd.turn.draft import Draft
+from agentd.turn.value import State
+
+
+class Actions(Draft):
+    """What the rows do, in the order of a call: the caller, barge-in, the reply, the end."""
+
+    # ── The caller ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hear_onset(self, event: SpeechOnset) -> None:
+        """The caller is speaking."""
+        self._set(utterance=True, onset=event.pos)
+        self._disarm(Timer.SILENCE)
+        self._disarm(Timer.RESUME)
+
+    def keep_listening(self, event: Event) -> None:
+        """The caller speaks in a listening state: no longer than its patience."""
+        self._arm(Timer.STUCK, self.turn.timing.patience[State.LISTENING.value])
+
+    def hear_end(self, event: Event) -> None:
+        """The utterance is over and is forgotten."""
+        self._set(utterance=False)
+
+    def await_silence(self, event: Event) -> None:
+        """Nothing was said: wait for the caller again."""
+        self._disarm(Timer.STUCK)
+        self._arm(Timer.SILENCE, self.turn.timing.silence)
+
+    def take_turn(self, event: UtteranceEnded) -> None:
+        """The caller's words begin a turn, or go on with one that was reopened."""
+        again = self.turn.reopened
+        parts = (*self.turn.parts, event.text) if again else (event.text,)
+        self._set(parts=parts, sure=event.sure, reopened=False, utterance=False, silent_since=event.end_at)
+        self._set(prompts=0, misheard=0, retries=0)
+        self._begin(Why.REPLY, number=self.turn.turn if again else self.turn.turn + 1)
+
+    def take_again(self, event: UtteranceEnded) -> None:
+        """Nothing was added: what was said before is answered after all."""
+        self._set(reopened=False, utterance=False, silent_since=event.end_at)
+        self._begin(Why.REPLY, number=self.turn.turn)
+
+    def ask_again(self, event: Event) -> None:
+        """There was speech and no words."""
+        self._set(utterance=False, parts=(), misheard=self.turn.misheard + 1, silent_since=event.at, retries=0)
+        self._begin(Why.MISHEARD, number=self.turn.turn + 1)
+
+    def take_key(self, event: KeyPressed) -> None:
+        """A key is a part of a number."""
+        self._set(keys=self.turn.keys + event.digit)
+        if self.turn.state is State.LISTENING:
+            self._disarm(Timer.SILENCE)
+            self._arm(Timer.KEYS, self.turn.timing.keys)
+
+    def take_number(self, event: Event) -> None:
+        """The keys make a turn."""
+        self._set(parts=(" ".join(self.turn.keys.rstrip("#") or "#"),), sure=True, reopened=False, silent_since=event.at)
+        self._set(prompts=0, misheard=0, retries=0, utterance=False)
+        self._begin(Why.REPLY, number=self.turn.turn + 1)
+
+    # ── Barge-in ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def suspect(self, event: Event) -> None:
+        """Stop sending and freeze; the words will tell."""
+        state = self.turn.state
+        self._set(back=state if state in {State.GREETING, State.PROMPTING, State.CLOSING} else State.SPEAKING)
+        self._do(Hold(self.turn.reply), Freeze())
+
+    def confirm(self, event: Event) -> None:
+        """It is a barge-in; or, where nothing of the reply was heard, the caller going on with the turn."""
+        again = not self.turn.heard and bool(self.turn.parts) and self.turn.back is State.SPEAKING
+        self.abandon(event)
+        self._set(reopened=again, final=False, said=False, outcome="")
+        self._do(Thaw(confirmed=True))
+
+    def reject(self, event: Event) -> None:
+        """It was none: go on from the word that was cut, unless more noise follows."""
+        since = event.at - event.end_at if isinstance(event, UtteranceEnded) else 0.0
+        self._set(utterance=False)
+        self._arm(Timer.RESUME, self.turn.timing.resume - since)
+
+    def resume(self, event: Event) -> None:
+        """Go on speaking."""
+        self._do(Resume(self.turn.reply), Thaw(confirmed=False))
+
+    def thaw(self, event: Event) -> None:
+        """The suspicion has lost its object."""
+        self._do(Thaw(confirmed=False))
+
+    def abandon(self, event: Event) -> None:
+        """The reply is dropped, wherever it is: the epoch rises."""
+        self._set(epoch=self.turn.epoch + 1, tools=0, complete=False, keys="")
+        self._do(NewEpoch(self.turn.epoch))
+
+    def reopen(self, event: Event) -> None:
+        """The caller goes on before anything of the reply was heard."""
+        self.abandon(event)
+        self._set(reopened=bool(self.turn.parts))
+
+    # ── The reply ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def open_call(self, event: Event) -> None:
+        """The call begins with the flow's opening."""
+        self._arm(Timer.CALL, self.turn.timing.call)
+        self._set(silent_since=event.at)
+        self._begin(Why.OPENING, number=1)
+
+    def note_thought(self, event: Thought) -> None:
+        """What the round decided; a reply without progress counts towards escalation."""
+        self._set(helper=event.helper, complete=not event.more, tools=event.tools, tools_since=event.at)
+        if event.more:
+            return
+        self._set(then=event.then)
+        if self.turn.why in {Why.REPLY, Why.MISHEARD}:
+            self._set(stale=0 if event.progress else self.turn.stale + 1)
+        if self.turn.stale >= self.turn.timing.stale and event.then is Then.LISTEN:
+            self._set(then=Then.ESCALATE)
+
+    def run_tools(self, event: Event) -> None:
+        """Carry out what the round asked for."""
+        self._do(RunTools(self.turn.reply))
+
+    def go_on(self, event: Event) -> None:
+        """The next round."""
+        self._set(tools=0)
+        self._do(Continue(self.turn.reply))
+
+    def note_heard(self, event: Event) -> None:
+        """From here on an interruption is a barge-in."""
+        self._set(heard=True)
+
+    def note_asked(self, event: Asked) -> None:
+        """From here on a "yes" is an answer."""
+        self._set(asked=event.pos)
+
+    def note_silence(self, event: Event) -> None:
+        """The caller hears nothing from here on."""
+        self._set(silent_since=event.at)
+
+    def fill(self, event: Event) -> None:
+        """ "One moment." """
+        self._set(fillers=self.turn.fillers + 1)
+        self._do(Say(self.turn.reply, Line.FILLER, last=False))
+
+    def think_again(self, event: Event) -> None:
+        """What was lost is done again, under a new epoch."""
+        self.abandon(event)
+        self._set(retries=self.turn.retries + 1)
+        self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
+
+    def prompt(self, event: Event) -> None:
+        """The caller is silent."""
+        self._set(prompts=self.turn.prompts + 1, parts=(), silent_since=event.at, retries=0)
+        self._begin(Why.SILENCE, number=self.turn.turn + 1, prompt=self.turn.prompts)
+
+    # ── The end ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _last_words(self, line: Line, outcome: str, *, final: bool) -> None:
+        """A reply that needs no thinking and after which nothing comes."""
+        self._set(
+            turn=self.turn.turn + 1, heard=False, asked=None, complete=True, parts=(), outcome=outcome, final=final, said=False
+        )
+        self._do(Say(self.turn.reply, line, last=True))
+
+    def escalate(self, event: Event) -> None:
+        """A human takes over."""
+        self._last_words(Line.HANDOVER, "escalated", final=True)
+
+    def give_up(self, event: Event) -> None:
+        """Nobody can take over."""
+        self._last_words(Line.GOODBYE, "stuck", final=True)
+
+    def say_goodbye(self, event: Event) -> None:
+        """The caller has been silent for too long; a last word would still be heard."""
+        self._last_words(Line.GOODBYE, "silence", final=False)
+
+    def apologise(self, event: Event) -> None:
+        """Something of ours is broken."""
+        self.abandon(event)
+        self._last_words(Line.APOLOGY, "failed", final=True)
+
+    def drain(self, event: Event) -> None:
+        """The daemon has to go."""
+        self.abandon(event)
+        self._last_words(Line.DRAIN, "drained", final=True)
+
+    def call_too_long(self, event: Event) -> None:
+        """The call has lasted as long as a call may."""
+        self.abandon(event)
+        self._last_words(Line.TOO_LONG, "too_long", final=True)
+
+    def flow_done(self, event: Event) -> None:
+        """The flow's own goodbye was heard."""
+        self._set(outcome="completed", said=True)
+
+    def farewell(self, event: Event) -> None:
+        """The goodbye was heard."""
+        self._arm(Timer.FAREWELL, self.turn.timing.farewell)
+
+    def hang_up(self, event: Event) -> None:
+        """The line drops."""
+        self._set(leaving=True)
+        self._do(CloseMedia(1000))
+
+    def hand_over(self, event: Event) -> None:
+        """The next step is stored first; the carrier asks for it when the socket is closed."""
+        if not self.turn.leaving:
+            self._do(HandOver(self.turn.outcome or "asked"))
+            self._set(outcome="transferred")
+            self.hang_up(event)
+
+    def close(self, event: Event) -> None:
+        """The socket is closed, whatever the caller hears."""
+        if not self.turn.leaving:
+            self.hang_up(event)
+
+    def _finish(self, outcome: str) -> None:
+        self._do(NewEpoch(self.turn.epoch + 1), Finish(outcome))
+        self._set(epoch=self.turn.epoch + 1, outcome=outcome)
+        self._disarm(Timer.CALL)
+
+    def finish(self, event: Event) -> None:
+        """As was decided."""
+        self._finish(self.turn.outcome or "completed")
+
+    def finish_hangup(self, event: Event) -> None:
+        """The other side closed the socket."""
+        reason = getattr(event, "reason", "hangup")
+        self._finish("hangup" if reason in {"hangup", "shutdown"} else reason)
+
+    def finish_stalled(self, event: Event) -> None:
+        """No frames came any more."""
+        self._finish("stalled")
+
+    def finish_silent_line(self, event: Event) -> None:
+        """No frame ever came."""
+        self._finish("no_audio")
+
+    def finish_drained(self, event: Event) -> None:
+        """The daemon goes before the call began."""
+        self._finish("drained")
+
+    def finish_failed(self, event: Event) -> None:
+        """Something of ours broke before anything could be said."""
+        self._finish("failed")
