@@ -45,10 +45,11 @@ from typing import Final
 from transitions import Machine, MachineError
 
 from agentd.errors import InternalBug
-from agentd.messages import TimerFired
+from agentd.messages import Timer, TimerFired
 from agentd.turn.actions import Actions
-from agentd.turn.commands import Command, Event
+from agentd.turn.commands import Arm, Command, Event
 from agentd.turn.guards import Guards
+from agentd.turn.timing import Timing
 from agentd.turn.value import State, Turn
 
 CONNECTING, GREETING, LISTENING, DELIBERATING, SPEAKING, YIELDING, WAITING, PROMPTING, TRANSFERRING, CLOSING, ENDED = State
@@ -235,6 +236,12 @@ def trigger(event: Event) -> str:
 
 
 _TRIGGERS: Final[dict[type, str]] = {}
+
+
+def start(timing: Timing) -> tuple[Turn, tuple[Command, ...]]:
+    """A call's first turn: connecting, with its patience armed."""
+    patience = timing.patience[CONNECTING.value]
+    return Turn(timing=timing, armed=frozenset({Timer.STUCK})), (Arm(Timer.STUCK, patience),)
 
 
 def step(turn: Turn, event: Event) -> tuple[Turn, tuple[Command, ...]]:
