@@ -1,0 +1,148 @@
+"""Sautikit's voice webhook: who may come in, and what the carrier does with the call next.
+
+It is asked when a call comes in, again when the call's stream is over (the document says so), and when the call has ended.
+What the call decided is the desk's to know; this file checks, asks the desk and writes the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from agentd.carriers.sautikit.control import (
+    SIGNATURE,
+    XML,
+    Answer,
+    BadCallback,
+    Callback,
+    Forged,
+    Replays,
+    dial_document,
+    hangup_document,
+    parse_callback,
+    say_document,
+    stream_document,
+    verify,
+)
+from agentd.carriers.tokens import Tokens
+from agentd.errors import SettingsError
+
+CARRIER = "sautikit"
+VOICE_PATH = "/sautikit/voice"
+STATUS_PATH = "/sautikit/status"
+MEDIA_PATH = "/media/sautikit/"
+"""Under it stands the token."""
+
+BUSY = "All our lines are busy at the moment. Please call again in a few minutes."
+
+RING_S = 30.0
+"""How long the switch rings where a call is handed over: six rings, then the caller should hear something else."""
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Connect the caller to `number`, after saying `say`."""
+
+    number: str
+    say: str = ""
+    caller_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """The call is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The call is undecided and has no stream any more: it gets another one."""
+
+
+NextStep = Dial | Hangup | Continue
+
+
+class Desk(Protocol):
+    """What the daemon knows about its calls. Answers at once: a carrier is waiting."""
+
+    def admit(self, callback: Callback) -> bool:
+        """Take a place for a new call; False where the daemon is full or drains."""
+
+    def next_step(self, call_id: str) -> NextStep | None:
+        """What the call decided; None where it was never seen."""
+
+
+class VoiceWebhook:
+    """Answers Sautikit. `public_url` is where the world finds this daemon, from the settings and never from a request.
+
+    Raises SettingsError without a secret: an unsigned webhook would let anybody in.
+    """
+
+    def __init__(self, secret: str, public_url: str, rate: int, track: str, tokens: Tokens, desk: Desk) -> None:
+        if not secret.strip():
+            raise SettingsError(
+                "no signing secret is set, so that anybody could start calls.",
+                where="sautikit.secret",
+                mend="copy the number's voice signing secret from Sautikit into the settings or the environment.",
+            )
+        url = urlsplit(public_url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query or url.fragment:
+            raise SettingsError(
+                f"{public_url!r} is no address that a carrier could call.",
+                where="public_url",
+                mend='write it like "https://agent.example.com".',
+            )
+        self._secret = secret
+        self._base = url.geturl().rstrip("/")
+        self._rate, self._track = rate, track
+        self._tokens, self._desk = tokens, desk
+        self._replays = Replays()
+
+    async def handle(self, method: str, headers: Mapping[str, str], body: bytes, now: float) -> tuple[int, str, str]:
+        """(status, content type, body) for a request to `VOICE_PATH`. `headers` are lower-case, `now` is the time of day.
+
+        The signature comes first: a request without a true one learns and changes nothing. It never waits, so that nothing
+        can be left behind when it is cancelled.
+        """
+        if method != "POST":
+            return 405, TEXT, "POST only\n"
+        if SIGNATURE not in headers:
+            return 401, TEXT, f"{SIGNATURE} is missing\n"
+        try:
+            signed = verify(headers, body, self._secret, now)
+            answer = self._replays.answered(signed)
+            if answer is None:
+                answer = self._decide(parse_callback(headers.get("content-type", ""), body))
+                self._replays.remember(signed, answer, now)
+        except Forged as error:
+            return 401, TEXT, f"{error}\n"
+        except BadCallback as error:
+            return error.status, TEXT, f"{error}\n"
+        return answer.status, answer.content_type, answer.body
+
+    async def stream_event(self) -> tuple[int, str, str]:
+        """(status, content type, body) for a request to `STATUS_PATH`: heard, and believed only as far as our own socket
+        tells the same, since these may come unsigned. Never waits."""
+        return 200, TEXT, ""
+
+    def _decide(self, callback: Callback) -> Answer:
+        if callback.ended:
+            return Answer(200, TEXT, "")
+        match self._desk.next_step(callback.call_id):
+            case Dial(number, say, caller_id):
+                document = dial_document(say, number, caller_id, RING_S)
+            case Hangup():
+                document = hangup_document()
+            case Continue():
+                document = self._stream(callback.call_id)
+            case None:
+                document = self._stream(callback.call_id) if self._desk.admit(callback) else say_document(BUSY)
+        return Answer(200, XML, document)
+
+    def _stream(self, call_id: str) -> str:
+        token = self._tokens.mint(call_id, CARRIER)
+        url = "ws" + self._base.removeprefix("http") + MEDIA_PATH + token
+        return stream_document(url, self._rate, token, self._base + VOICE_PATH, self._track)
