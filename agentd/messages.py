@@ -181,20 +181,23 @@ class ReplyHeard:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Sending stopped and the playout is rewound: the caller heard `chars` characters of `segment`, all before it."""
+    """Sending stopped and the playout is rewound: the caller heard `chars` characters of `segment` and all before it.
+
+    `segment` is None where nothing of the reply was heard. `last_at` is when our last sample went out.
+    """
 
     reply: Reply
-    segment: Segment
+    segment: Segment | None
     chars: int
     at: float
-    pos: int
+    last_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The reply was abandoned: the caller heard `chars` characters of `segment` (None: nothing that was not reported)."""
+    """What was older than `epoch` is dropped: the caller heard `chars` characters of `segment` (None: of no further one)."""
 
-    reply: Reply
+    epoch: int
     segment: Segment | None
     chars: int
     at: float
@@ -251,7 +254,8 @@ class Listen:
     """How to listen from here on. Times in seconds.
 
     `speaking`: the agent is audible, so onsets count by `onset_speaking`. `complete`: texts, normalised, after which the
-    words look complete. `closed`: yes or no was asked. `dictation`: a long answer is expected.
+    words look complete. `closed`: yes or no was asked. `dictation`: a long answer is expected. `deaf`:
+    our own voice is in the caller's audio, so that nothing counts while we speak.
     """
 
     speaking: bool = False
@@ -264,6 +268,7 @@ class Listen:
     long_speech: float = 0.9
     closed: bool = False
     dictation: bool = False
+    deaf: bool = False
     complete: frozenset[str] = frozenset()
     hints: Hints = field(default_factory=Hints)
 

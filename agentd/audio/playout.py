@@ -1,0 +1,363 @@
+"""The playout clock of one call: what of the agent's audio to send when, and what of it the caller has heard.
+
+Pure: no socket, no clock of its own. We send `lead` seconds ahead of real time, in a burst at the start, so that the
+carrier's prebuffer fills at once and it begins to play when the burst arrives. From then on the clock tells what was played:
+sample `s` at `anchor + (s - anchor_sample) / rate`, and a margin later we call it heard. Where the carrier acknowledges marks,
+a segment counts as heard when its mark came back, or when the mark is lost: its deadline has passed.
+
+All positions are samples from the start of the reply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from agentd import limits
+from agentd.messages import (
+    Asked,
+    Audible,
+    Audio,
+    Held,
+    PlaybackBegan,
+    RanDry,
+    Reply,
+    ReplyEnd,
+    ReplyHeard,
+    Segment,
+    SegmentHeard,
+    Stopped,
+    Word,
+)
+
+CHUNK_S: Final = 0.04
+"""What is sent at once: two frames, for half the wake-ups."""
+
+MARGIN_S: Final = 0.06
+"""Network, jitter buffer and the switch's own tick: until then a sample may not have been played."""
+
+MARK_S: Final = 2.0
+"""A mark that has not come back so long after its audio should have been played is lost."""
+
+Report = PlaybackBegan | Audible | Asked | SegmentHeard | RanDry | ReplyHeard
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Audio to send now; it is played from `play_at` on. `mark` is to be sent behind it."""
+
+    pcm: bytes
+    play_at: float
+    mark: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """A segment on the reply's time line; `end` is known when its last audio has come."""
+
+    segment: Segment
+    start: int
+    end: int | None = None
+    words: list[Word] = field(default_factory=list)
+    asked: bool = False
+    marked: bool = False
+    acked: bool = False
+
+    def answer_at(self) -> int | None:
+        """The sample from which on the segment's question can be answered, once it is known."""
+        chars = self.segment.answer_from
+        if chars is None:
+            return None
+        for word in self.words:
+            if word.char >= chars:
+                return self.start + word.sample
+        return self.end
+
+    def chars_at(self, cut: int) -> int:
+        """How many characters were heard when `cut` samples of the reply were: whole words only."""
+        if self.end is not None and cut >= self.end:
+            return len(self.segment.text)
+        heard = 0
+        for word, following in zip(self.words, self.words[1:], strict=False):
+            if self.start + following.sample > cut:
+                break
+            heard = word.char + word.length
+        return heard
+
+    def word_start(self, cut: int) -> int:
+        """Where the word that `cut` falls into begins."""
+        start = self.start
+        for word in self.words:
+            if self.start + word.sample > cut:
+                break
+            start = self.start + word.sample
+        return start
+
+
+class Playout:
+    """Holds one reply at a time. Times are seconds on one clock, handed in."""
+
+    def __init__(self, rate: int, *, prebuffer: float, clears: bool, acks: bool) -> None:
+        self._rate, self._clears, self._acks = rate, clears, acks
+        self._lead = max(limits.LEAD_S, prebuffer)
+        self._tail = int(max(limits.TAIL_PAD_S, prebuffer) * rate)
+        self._chunk = int(CHUNK_S * rate)
+        self.epoch = 0
+        self.holes = 0
+        """Times that audio ran dry in the middle of a segment."""
+        self.late = 0.0
+        """By how much the last sending was later than it could have been, in seconds."""
+        self._sends = 0
+        self._last_at = 0.0
+        self._came_at = 0.0
+        self._reset(None)
+
+    def _reset(self, reply: Reply | None) -> None:
+        self._reply = reply
+        self._pcm = bytearray()
+        self._pieces: list[_Piece] = []
+        self._made_at = 0.0
+        self._sent = 0
+        self._padded = 0
+        self._ended = False
+        self._anchor: float | None = None
+        self._began = True
+        self._anchor_sample = 0
+        self._heard = 0
+        self._passed = 0
+        self._audible = False
+        self._dry = False
+        self._done = False
+        self._held = False
+
+    # ── What comes in ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def ahead(self) -> float:
+        """Seconds of audio held and not yet sent."""
+        return (len(self._pcm) // 2 - self._sent) / self._rate
+
+    def add(self, audio: Audio, now: float) -> None:
+        """Take audio that came at `now`; of an older epoch it is dropped."""
+        segment = audio.segment
+        if not self._take(segment.reply):
+            return
+        self._came_at = now
+        if not self._pieces or self._pieces[-1].segment.index != segment.index:
+            self._pieces.append(_Piece(segment, len(self._pcm) // 2))
+            if not self._made_at:
+                self._made_at = audio.made_at
+        piece = self._pieces[-1]
+        self._pcm += audio.pcm
+        piece.words.extend(audio.words)
+        if audio.last:
+            piece.end = len(self._pcm) // 2
+        self._dry = False
+
+    def end(self, end: ReplyEnd) -> None:
+        """No more of this reply follows."""
+        if self._take(end.reply):
+            self._ended = True
+
+    def _take(self, reply: Reply) -> bool:
+        if reply.epoch < self.epoch:
+            return False
+        self.epoch = reply.epoch
+        if reply != self._reply:
+            self._reset(reply)
+        return True
+
+    def acknowledge(self, mark: str, *, cleared: bool) -> None:
+        """The carrier answered a mark. One that we have cleared, or of an older sending, says nothing."""
+        for piece in self._pieces:
+            if piece.marked and mark == self._mark(piece):
+                piece.acked = not cleared
+
+    # ── What goes out ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, now: float) -> list[Out]:
+        """The audio that is due at `now`, in order."""
+        outs: list[Out] = []
+        self.late = 0.0
+        while not self._held and self._reply is not None:
+            size = self._sendable()
+            if not size:
+                break
+            if self._anchor is None or (self._at(self._sent) < now and not self._padded):
+                self._start(now)
+            assert self._anchor is not None
+            due = self._at(self._sent + self._padded) - self._lead
+            if due > now:
+                break
+            if due > self._anchor:
+                self.late = max(self.late, now - max(due, self._came_at))
+            outs.append(self._cut(size))
+            self._last_at = now
+        return outs
+
+    def _sendable(self) -> int:
+        """How many samples can go out next; a tail of silence follows the reply, so that the carrier plays it all."""
+        total = len(self._pcm) // 2
+        if self._sent < total:
+            end = next((piece.end for piece in self._pieces if piece.end is None or piece.end > self._sent), None)
+            rest = (total if end is None else end) - self._sent
+            # Without the segment's end we wait for a whole chunk: what follows is on its way.
+            return min(rest, self._chunk) if end is not None or rest >= self._chunk else 0
+        return min(self._chunk, self._tail - self._padded) if self._ended and self._sent else 0
+
+    def _start(self, now: float) -> None:
+        if self._anchor is not None and any(
+            p.start < self._sent and (p.end is None or self._sent < p.end) for p in self._pieces
+        ):
+            self.holes += 1
+        self._anchor, self._anchor_sample = now, self._sent
+        self._began = False
+
+    def _cut(self, size: int) -> Out:
+        play_at = self._at(self._sent + self._padded)
+        if self._sent == len(self._pcm) // 2:
+            self._padded += size
+            return Out(bytes(2 * size), play_at)
+        pcm = bytes(self._pcm[2 * self._sent : 2 * (self._sent + size)])
+        self._sent += size
+        for piece in self._pieces:
+            if self._acks and piece.end == self._sent:
+                piece.marked = True
+                return Out(pcm, play_at, self._mark(piece))
+        return Out(pcm, play_at)
+
+    def _mark(self, piece: _Piece) -> str:
+        reply = piece.segment.reply
+        return f"{reply.turn}.{reply.epoch}.{piece.segment.index}.{self._sends}"
+
+    def _at(self, sample: int) -> float:
+        assert self._anchor is not None
+        return self._anchor + (sample - self._anchor_sample) / self._rate
+
+    # ── What was heard ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def poll(self, now: float, pos: int) -> list[Report]:
+        """What became true by `now`, in order; `pos` is where the caller's audio stands."""
+        if self._reply is None or self._held:
+            return []
+        self._heard = max(self._heard, self._played(now))
+        reports: list[Report] = []
+        if self._anchor is not None and not self._began:
+            self._began = True
+            reports.append(PlaybackBegan(self._reply, self._anchor, self._made_at))
+        for piece in self._pieces[self._passed :]:
+            if not self._audible and not piece.segment.filler and self._heard > piece.start:
+                self._audible = True
+                reports.append(Audible(self._reply, now))
+            answer = piece.answer_at()
+            if answer is not None and not piece.asked and self._heard >= answer:
+                piece.asked = True
+                reports.append(Asked(self._reply, piece.segment, now, pos))
+            if piece.end is None or self._heard < piece.end:
+                break
+            self._passed += 1
+            reports.append(SegmentHeard(piece.segment, now))
+        if self._passed == len(self._pieces):
+            reports.extend(self._finished(now))
+        return reports
+
+    def _finished(self, now: float) -> list[Report]:
+        assert self._reply is not None
+        if self._ended and not self._done:
+            self._done = True
+            return [ReplyHeard(self._reply, now)]
+        if not self._ended and self._pieces and not self._dry:
+            self._dry = True
+            return [RanDry(self._reply, now)]
+        return []
+
+    def _played(self, now: float) -> int:
+        """The sample up to which everything is known to be played."""
+        if self._anchor is None:
+            return self._heard
+        played = min(self._sent, self._anchor_sample + int((now - self._anchor - MARGIN_S) * self._rate))
+        for piece in self._pieces[self._passed :]:
+            if piece.marked and not piece.acked and piece.end is not None and now < self._at(piece.end) + MARK_S:
+                return max(self._heard, min(played, piece.end - 1))
+        return played
+
+    def wake_at(self, now: float) -> float | None:
+        """When to call `send` and `poll` again; None: only when something comes in."""
+        if self._reply is None or self._held or self._anchor is None:
+            return (
+                now if self._reply is not None and not self._held and (self._sendable() or self._ended > self._done) else None
+            )
+        times = []
+        if self._sendable():
+            times.append(self._at(self._sent + self._padded) - self._lead)
+        if self._passed < len(self._pieces):
+            piece = self._pieces[self._passed]
+            if not self._audible and not piece.segment.filler:
+                times.append(self._at(piece.start + 1) + MARGIN_S)
+            answer = piece.answer_at()
+            if answer is not None and not piece.asked:
+                times.append(self._at(answer) + MARGIN_S)
+            if piece.end is not None:
+                waits = piece.marked and not piece.acked
+                times.append(self._at(piece.end) + (MARK_S if waits else MARGIN_S))
+        return max(now, min(times)) if times else None
+
+    # ── Barge-in ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hold(self, reply: Reply, now: float) -> list[SegmentHeard | Held]:
+        """Stop, and rewind to the start of the word that is cut; answers what was heard, `Held` last.
+
+        The cut is at the played position where the carrier clears, else behind the last sample sent, which will still be played.
+        """
+        self._take(reply)
+        cut = self._cut_point(now)
+        reports: list[SegmentHeard | Held] = [*self._pass(cut, now)]
+        reports.append(Held(reply, *self._prefix(cut), now, self._last_at))
+        self._heard = cut
+        if not self._held:
+            self._held = True
+            self._sends += 1
+            piece = next((piece for piece in self._pieces[self._passed :] if piece.start < cut), None)
+            self._sent = piece.word_start(cut) if piece is not None else cut
+            self._padded = 0
+            self._anchor = None
+            for piece in self._pieces:
+                piece.marked = False
+        return reports
+
+    def resume(self, reply: Reply) -> None:
+        """Go on where `hold` rewound to; what was heard to its end before is reported again."""
+        if reply == self._reply:
+            self._held = self._done = self._dry = False
+
+    def abandon(self, epoch: int, now: float) -> list[SegmentHeard | Stopped]:
+        """Drop all that is older than `epoch`; answers what was heard of it, `Stopped` last."""
+        cut = self._cut_point(now)
+        reports: list[SegmentHeard | Stopped] = [*self._pass(cut, now)]
+        reports.append(Stopped(epoch, *self._prefix(cut), now))
+        self.epoch = max(self.epoch, epoch)
+        self._sends += 1
+        self._reset(None)
+        return reports
+
+    def _cut_point(self, now: float) -> int:
+        if self._held or self._anchor is None:
+            return self._heard
+        return max(self._heard, self._played(now)) if self._clears else self._sent
+
+    def _pass(self, cut: int, now: float) -> list[SegmentHeard]:
+        """Segments that are heard to their end when `cut` samples are."""
+        passed = []
+        for piece in self._pieces[self._passed :]:
+            if piece.end is None or cut < piece.end:
+                break
+            passed.append(SegmentHeard(piece.segment, now))
+        self._passed += len(passed)
+        return passed
+
+    def _prefix(self, cut: int) -> tuple[Segment | None, int]:
+        """The segment that `cut` falls into and the characters heard of it."""
+        if self._passed < len(self._pieces) and self._pieces[self._passed].start < cut:
+            piece = self._pieces[self._passed]
+            return piece.segment, piece.chars_at(cut)
+        return None, 0
