@@ -1,0 +1,47 @@
+"""The report of `agentd flow check`: what a flow holds, and what its author may want to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentd.flow import machine
+from agentd.flow.declare import FILLED
+from agentd.flow.model import Flow
+
+SHORT_PROMPTS = 2
+"""Silence is prompted so often before the goodbye; each time in other words."""
+
+
+def report(flow: Flow) -> str:
+    """States with their triggers, slots, tools and answers, then warnings."""
+    lines = [f"{flow.name} ({flow.file}): {len(flow.states)} states, {len(flow.slots)} slots, {len(flow.tools)} tools"]
+    for state in flow.states:
+        kind = " (final)" if state.final else f" (transfer to {state.transfer})" if state.transfer else ""
+        lines.append(f"  state {state.name}{kind}")
+        leads = dict.fromkeys((when.trigger, when.dest) for _, when, source in flow.rows if source == state.name)
+        lines += [f"    {'all slots known' if trigger == FILLED else trigger} → {dest}" for trigger, dest in leads]
+        lines += [f"    asks {slot.name} ({slot.spoken.name}): {slot.ask}" for slot in flow.filled_by(state)]
+        lines += [
+            f"    uses {tool.name}({', '.join(tool.args.model_fields)}): {tool.summary or tool.kind}" for tool in state.tools
+        ]
+    lines += [f"  answers {', '.join(answer.name for answer in flow.answers)}"] if flow.answers else []
+    lines += [f"  warning: {warning}" for warning in warnings(flow)]
+    return "\n".join(lines) + "\n"
+
+
+def warnings(flow: Flow) -> Iterator[str]:
+    """What works, but will be heard."""
+    for slot in flow.slots.values():
+        if not slot.again:
+            yield f"slot {slot.name} asks twice in the same words: add again="
+        if slot.spoken.name == "phone" and not slot.confirm:
+            yield f"slot {slot.name} is not read back, and digits are what is misheard most: add confirm="
+    if len(flow.prompts) < SHORT_PROMPTS:
+        yield f"silence is prompted {SHORT_PROMPTS} times, and there is {len(flow.prompts)} prompt"
+    if not flow.disclosure:
+        yield "callers are not told that they talk to an AI, which many countries require"
+    for state in flow.states:
+        if not machine.ends(state) and not (state.stuck or flow.stuck):
+            yield f"state {state.name} hangs up when it makes no progress: add stuck="
+        if not (machine.ends(state) or state.ask or state.fills or state.say):
+            yield f"state {state.name} says nothing and asks nothing"

@@ -1,0 +1,154 @@
+"""What a state expects to hear, for recognizers: a JSGF grammar for a small one, key terms for a large one.
+
+A grammar holds the state's requests (with a lead such as "can I" and a time behind them), the values of its slots, and what
+callers say anywhere: yes, no, thanks, stop words, backchannels, pleas to repeat. All of it is spelled as in a dictionary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+from agentd.flow import moments, numbers, vocabulary
+from agentd.flow.declare import State
+from agentd.messages import Hints
+from agentd.turn.words import AFFIRMATIONS, BACKCHANNELS, FILLERS, NEGATIONS, STOP_WORDS, normalise
+
+if TYPE_CHECKING:
+    from agentd.flow.model import Flow
+
+KEYTERMS = 50
+"""Key terms for one state: hosted recognizers take up to a hundred, and each weakens the others."""
+
+_UNSPELLED = frozenset({"mmhmm", "uhuh", "erm"})
+"""Spellings that dictionaries do not have; each has another one beside it."""
+
+_APOSTROPHES = {"thats": "that's"}
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
+
+
+def spelled(text: str) -> str:
+    """`text` as a dictionary spells it: lower case, words only, figures in words."""
+    words = _WORD.findall(text.lower().replace("’", "'"))
+    return " ".join(numbers.spell(int(word)) if word.isdecimal() and len(word) < 7 else word for word in words)
+
+
+def one_of(phrases: Iterable[str]) -> str:
+    """An alternative of phrases, each once."""
+    return " | ".join(dict.fromkeys(filter(None, map(spelled, phrases))))
+
+
+def _known(phrases: Iterable[str]) -> list[str]:
+    """Phrases of the turn's vocabulary, without those that no dictionary has."""
+    kept = (phrase for phrase in sorted(phrases) if not _UNSPELLED & set(phrase.split()))
+    return [" ".join(_APOSTROPHES.get(word, word) for word in phrase.split()) for phrase in kept]
+
+
+@cache
+def _shared() -> dict[str, str]:
+    """The rules that every grammar has, by their names."""
+    return {
+        "filler": one_of(_known(FILLERS)),
+        "lead": one_of(vocabulary.LEADS),
+        "tail": one_of(vocabulary.TAILS),
+        "correction": one_of(vocabulary.CORRECTIONS),
+        "yes_no": one_of(_known(AFFIRMATIONS | NEGATIONS)),
+        "short": one_of(
+            [
+                *_known(AFFIRMATIONS | NEGATIONS | BACKCHANNELS | STOP_WORDS),
+                *vocabulary.REPEATS,
+                *vocabulary.THANKS,
+                *vocabulary.WAITS,
+                *vocabulary.GREETINGS,
+            ]  # fmt: skip
+        ),
+        "pick": one_of(vocabulary.PICKS),
+        "weekday": one_of(moments.WEEKDAYS),
+        "month": one_of(moments.MONTHS),
+        "part": one_of(moments.PARTS),
+        "nth": one_of(numbers.spell_ordinal(day) for day in range(1, 32)),
+        "hour": one_of(numbers.spell(hour) for hour in range(1, 13)),
+        "minute": one_of(numbers.spell(minute) for minute in (10, 15, 20, 30, 40, 45, 50)),
+        "clock": "<hour> [<minute> | o'clock] [a m | p m] | (half | quarter) past <hour> | quarter to <hour> | noon",
+        "day": "today | tomorrow | [this | next] <weekday> [the <nth>] | the <nth> [of <month>] | <month> <nth>",
+        "daytime": "[in the | this] <part> | [at] <clock>",
+        "moment": "[on | for] <day> [<daytime>] | [at] <clock> [on <day>] | in the <part>",
+        "digit": one_of((*numbers.UNITS, "oh")),
+        "digits": "[double] <digit> [double] <digit> <digit>+",
+        "phone_lead": one_of(vocabulary.PHONE_LEADS),
+        "first_name": one_of(vocabulary.FIRST_NAMES),
+        "last_name": one_of(vocabulary.LAST_NAMES),
+        "person": "<first_name> [<last_name>] | <last_name>",
+        "name_lead": one_of(("my name is", "the name is", "this is", "it is", "i am")),
+        "tens": one_of(numbers.TENS),
+        "small": one_of(numbers.spell(number) for number in range(20)),
+        "number": "<small> | <tens> [<small>] | <small> hundred [[and] (<small> | <tens> [<small>])]",
+    }
+
+
+def hints(flow: Flow, state: State) -> Hints:
+    """The recognizer's hints for one state of a flow."""
+    phrases = flow.phrases(state.name)
+    terms = (*flow.keyterms, *(phrase for said in phrases.values() for phrase in said if len(phrase.split()) > 1))
+    name = re.sub(r"\W", "_", f"{flow.name}_{state.name}")
+    return Hints(name, jsgf(flow, state, name), tuple(dict.fromkeys(terms))[:KEYTERMS])
+
+
+def jsgf(flow: Flow, state: State, name: str) -> str:
+    """The grammar of one state, with just the shared rules that it refers to."""
+    own = flow.filled_by(state)
+    mentions = [slot.spoken.mention for slot in flow.slots.values() if slot not in own]
+    values = [slot.spoken.grammar for slot in own] + [one_of(slot.examples) for slot in own] + mentions
+    if any(slot.name in flow.offering for slot in own):
+        values.append("<pick>")
+    requests = one_of(phrase for phrases in flow.phrases(state.name).values() for phrase in phrases)
+    timed = " [<moment>]" if any(slot.spoken.name == "time" for slot in flow.slots.values()) else ""
+    rules: dict[str, str] = {}
+    if requests:
+        rules["request"] = f"[<lead>] (<phrase>){timed} [<tail>]"
+        rules["phrase"] = requests
+    if any(values):
+        rules["value"] = f"[<correction> | <yes_no>] ({' | '.join(dict.fromkeys(filter(None, values)))}) [<tail>]"
+    kinds = " | ".join(f"<{kind}>" for kind in ("request", "value", "short") if kind in (*rules, "short"))
+    text = [f"#JSGF V1.0;\ngrammar {name};\npublic <utterance> = [<filler>] ({kinds}) | <filler>;\n"]
+    needed = _closure(["filler", "short"], rules)
+    text += [f"<{rule}> = {(rules | _shared())[rule]};\n" for rule in needed]
+    return "".join(text)
+
+
+def _closure(first: list[str], own: dict[str, str]) -> list[str]:
+    """The rules that are referred to, those of the state first."""
+    table, found = _shared() | own, [*own, *first]
+    for rule in found:
+        found += [name for name in re.findall(r"<(\w+)>", table[rule]) if name not in found]
+    return list(dict.fromkeys(found))
+
+
+def complete(flow: Flow, state: State) -> frozenset[str]:
+    """Texts, normalised, after which the caller has most likely finished in this state."""
+    said = {normalise(phrase) for phrases in flow.phrases(state.name).values() for phrase in phrases} - AFFIRMATIONS - NEGATIONS
+    leads = ("", *map(normalise, vocabulary.LEADS))
+    tails = ("", *map(normalise, vocabulary.TAILS))
+    whole = {" ".join(filter(None, parts)) for parts in product(leads, said, tails)}
+    short = {*vocabulary.REPEATS, *vocabulary.THANKS, *vocabulary.WAITS, *vocabulary.PICKS, *AFFIRMATIONS, *NEGATIONS}
+    whole |= {normalise(text) for text in short} - {"sorry", "no", "what"}
+    if any(slot.spoken.name == "time" for slot in flow.filled_by(state)):
+        whole |= _times()
+    return frozenset(whole)
+
+
+@cache
+def _times() -> frozenset[str]:
+    """The usual ways to name a day with its time."""
+    return frozenset(" ".join(filter(None, parts)) for parts in _time_parts())
+
+
+def _time_parts() -> Iterator[tuple[str, ...]]:
+    days = [f"{prefix}{day}" for prefix in ("", "next ") for day in moments.WEEKDAYS] + ["tomorrow", "today"]
+    hours = [numbers.spell(hour) for hour in range(1, 13)]
+    yield from product(("", "on", "for", "actually"), days, ("at",), hours, ("", "thirty", "oclock"))
+    yield from product(("", "on", "for", "actually"), days, moments.PARTS)
+    yield from product(("at",), hours, ("", "thirty", "oclock"))
