@@ -89,12 +89,16 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class MediaStarted:
-    """The caller's first audio arrived and its layout is known."""
+    """The caller's first audio arrived and its layout is known.
+
+    `mixed`: our own voice is in it; `advice` then says what to change at the carrier.
+    """
 
     at: float
     rate: int
     channels: int
     mixed: bool = False
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,11 @@ class NewEpoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """The caller agreed to be recorded: write from here on."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseMedia:
     """Close the socket: 1000 when the call is over or goes on elsewhere, another code when it failed."""
 
@@ -312,8 +321,8 @@ class UtteranceEnded:
 
     `text` is empty where no words were had. `voiced` is how long there was a voice, in seconds. `start` and `end` are the
     first and the last *voiced* sample, `end_at` the time at which the last one arrived; `delay` is the endpointing delay that
-    applied, `why` its name (complete | unsure | closed | dictation | vendor | forced); `at` is the time of the decision,
-    `final_at` that of the final words.
+    applied, `why` its name (complete | unsure | closed | dictation | vendor | forced); `decided_at` is the time of that
+    decision, `at` that of the final words.
     """
 
     utterance: int
@@ -324,7 +333,7 @@ class UtteranceEnded:
     end_at: float
     delay: float
     why: str
-    final_at: float
+    decided_at: float
     at: float
     voiced: float = 0.0
 
@@ -415,7 +424,7 @@ class ThinkRequest:
 
 @dataclass(frozen=True, slots=True)
 class RoundDone:
-    """The thinker's round is over: it gave `segments` segments so far in this reply and asks for `proposals`.
+    """The thinker's round is over: it has said `said` so far in this reply and asks for `proposals`.
 
     No proposals: the reply is complete. `notes` replaces the flow kit's notes. Not `understood`: all it says is that the
     words made no sense.
@@ -424,7 +433,7 @@ class RoundDone:
     reply: Reply
     round: int
     proposals: tuple[Proposal, ...]
-    segments: int
+    said: tuple[str, ...]
     began_at: float
     first_at: float | None
     at: float
@@ -441,7 +450,17 @@ class ThinkFailed:
     at: float
 
 
-# ── Tool runner → conductor ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Conductor → tool runner, tool runner → conductor ──────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Carry out a tool that the flow allows; `flow` is where the flow stands."""
+
+    reply: Reply
+    proposal: UseTool
+    flow: FlowState
+    wall: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,3 +520,26 @@ class TimerFired:
 
     name: Timer
     at: float
+
+
+# ── The event log ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One line of a call's event log: what happened, and what followed. Spans, transcript and trace are computed from these.
+
+    `event` is the message that came in (None: the call's start). `before` and `state` are the machine's state before and
+    after it, `reply` and `why` the reply at hand after it, `commands` what the machine asked for, in words. `lines` are the
+    lines that the conversation gained, `flow` is the flow's state.
+    """
+
+    at: float
+    event: object
+    before: str
+    state: str
+    reply: Reply
+    why: str
+    commands: tuple[str, ...]
+    lines: tuple[Said, ...]
+    flow: str

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeVar, TypeVarTuple
 
 import trio
 
 from agentd import limits
 
 M = TypeVar("M")
+A = TypeVarTuple("A")
 
 
 class Mailbox(Generic[M]):
@@ -67,11 +69,11 @@ class Jobs:
         """How many are running."""
         return len(self._scopes)
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, work: Callable[[*A], Awaitable[None]], *args: *A) -> None:
         """Start a piece of work; what it raises ends the actor."""
         scope = trio.CancelScope()
         self._scopes.add(scope)
-        self._nursery.start_soon(self._run, scope, work)
+        self._nursery.start_soon(self._run, scope, partial(work, *args))
 
     def drop(self) -> None:
         """Cancel what is running; it may still be unwinding when this returns."""

@@ -91,7 +91,7 @@ class Endpointer:
         decisions: list[Decision] = []
         if not self.open:
             onset = self.listen.onset_speaking if self.listen.speaking else self.listen.onset
-            if self._voiced >= onset - 1e-9:
+            if (self._last - self._first) / self._rate >= onset - 1e-9:
                 self.open = True
                 decisions.append(Onset(self._first))
             elif silence > GAP_S:
@@ -122,18 +122,24 @@ class Endpointer:
         """Follow the noise, and the first and last voiced sample."""
         samples = memoryview(frame.pcm).cast("h")
         if not voice:
-            loudest = max(max(samples), -min(samples))
+            loudest = _loudest(samples)
             # Up slowly, down at once: speech that the detector missed must not pass for noise.
-            self._noise = min(self._noise * 1.02 + 0.1, max(float(loudest), 1.0))
+            self._noise = min(self._noise * 1.02 + 0.1, max(loudest, 1.0))
             return
         step = self._block
         for offset in range(0, len(samples), step):
             block = samples[offset : offset + step]
-            loudest = max(max(block), -min(block))
-            self._peak = max(self._peak * 0.999, float(loudest))
+            loudest = _loudest(block)
+            self._peak = max(self._peak * 0.999, loudest)
             if loudest > max(1.6 * self._noise, 0.04 * self._peak):
                 if self._first is None:
                     self._first = frame.pos + offset
                 self._last = frame.pos + offset + len(block)
                 self._last_at = frame.at + (offset + len(block) - len(samples)) / self._rate
                 self._voiced += len(block) / self._rate
+
+
+def _loudest(samples: memoryview) -> float:
+    """The largest amplitude."""
+    high, low = max(samples), min(samples)
+    return float(high if high > -low else -low)

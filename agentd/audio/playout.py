@@ -133,6 +133,11 @@ class Playout:
     # ── What comes in ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def playing(self) -> bool:
+        """Audio of a reply has gone out and was not held or dropped since."""
+        return self._anchor is not None
+
+    @property
     def ahead(self) -> float:
         """Seconds of audio held and not yet sent."""
         return (len(self._pcm) // 2 - self._sent) / self._rate
@@ -307,7 +312,7 @@ class Playout:
     def hold(self, reply: Reply, now: float) -> list[SegmentHeard | Held]:
         """Stop, and rewind to the start of the word that is cut; answers what was heard, `Held` last.
 
-        The cut is at the played position where the carrier clears, else behind the last sample sent, which will still be played.
+        The cut is at the played position where the carrier clears, else behind the last sample sent: it will be played.
         """
         self._take(reply)
         cut = self._cut_point(now)

@@ -1,0 +1,101 @@
+"""What a call remembers: the one frozen value that the conductor owns and that would outlive a crash.
+
+The conversation holds what was *heard*: the caller's words, the heard prefix of the agent's, and one outcome for each tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from agentd import limits
+from agentd.flow.model import Flow
+from agentd.flow.refusal import Refused
+from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Said, Segment, UseTool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """`flow` is where the flow stands, `unheard` where it stood before the reply, as long as nothing of that was heard.
+
+    `last_said` is the last complete reply: one that repeats it word for word is no progress.
+    """
+
+    flow: FlowState
+    conversation: tuple[Said, ...] = ()
+    unheard: FlowState | None = None
+    last_said: tuple[str, ...] = ()
+    lines: int = 0
+    """How many lines the conversation has had."""
+
+    def add(self, line: Said) -> Memory:
+        """With one more line; the oldest is forgotten beyond `limits.CONVERSATION`."""
+        if not line.text:
+            return self
+        return replace(self, conversation=(*self.conversation, line)[-limits.CONVERSATION :], lines=self.lines + 1)
+
+    def heard(self, segment: Segment | None, chars: int) -> Memory:
+        """With the heard prefix of a segment; a filler never enters the conversation."""
+        if segment is None or segment.filler or not chars:
+            return self
+        text = segment.text[:chars].rstrip()
+        return self.add(Said("agent", text, cut=chars < len(segment.text)))
+
+    def settle(self, flow: Flow, proposals: tuple[Proposal, ...], now: datetime) -> tuple[Memory, tuple[Outcome, ...]]:
+        """Carry out what is proposed to the flow, in order; tools are left to the tool runner.
+
+        The machine disposes: what the state does not allow is refused, and the refusal is the proposal's outcome.
+        """
+        state, outcomes = self.flow, list[Outcome]()
+        for number, proposal in enumerate(proposals):
+            try:
+                if number >= limits.PROPOSALS:
+                    outcomes.append(Outcome(proposal, "refused", why=f"more than {limits.PROPOSALS} proposals in one round"))
+                    continue
+                match proposal:
+                    case Fill(values):
+                        state = flow.fill(state, values)
+                    case Fire(trigger):
+                        state = flow.fire(state, trigger, now)
+                    case UseTool(_, tool, args):
+                        flow.check_tool(state, tool, args)
+                        continue
+                outcomes.append(Outcome(proposal, "done"))
+            except Refused as refusal:
+                outcomes.append(Outcome(proposal, "refused", why=str(refusal)))
+        return replace(self, flow=state), tuple(outcomes)
+
+    def announced(self, notes: Mapping[str, Any] | None, *, spoke: bool) -> Memory:
+        """After a round: the flow kit's notes as the thinker left them, and the state's opening words given."""
+        flow = self.flow if notes is None else replace(self.flow, notes=notes)
+        return replace(self, flow=replace(flow, announced=flow.announced or spoke))
+
+    def caller(self, text: str, *, again: bool) -> Memory:
+        """With what the caller said; `again`: it takes the place of what was said before in the same turn."""
+        lines = list(self.conversation)
+        if again:
+            last = max((i for i, line in enumerate(lines) if line.who == "caller"), default=None)
+            if last is not None:
+                del lines[last]
+        return replace(self, conversation=tuple(lines)).add(Said("caller", text))
+
+    def begin(self) -> Memory:
+        """Before a reply: should nothing of it be heard, the flow's opening words are still owed."""
+        return replace(self, unheard=self.flow)
+
+    def audible(self) -> Memory:
+        """The reply is being heard."""
+        return replace(self, unheard=None)
+
+    def dropped(self) -> Memory:
+        """The reply was dropped; if nothing of it was heard, its state's opening words were not said after all.
+
+        What the caller's words have brought about stands: words and transitions are never rolled back.
+        """
+        if self.unheard is None:
+            return self
+        same = self.unheard.state == self.flow.state and self.unheard.entered == self.flow.entered
+        announced = self.unheard.announced if same else False
+        return replace(self, flow=replace(self.flow, announced=announced), unheard=None)

@@ -1,0 +1,82 @@
+"""The thinker: turns a request into segments, which go to the speaker, and proposals, which go to the conductor.
+
+It thinks one round at a time and keeps nothing between rounds but the texts of the reply at hand. A newer epoch drops the
+round that is running.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import trio
+
+from agentd import limits
+from agentd.actors.kit import Mailbox, open_jobs
+from agentd.messages import NewEpoch, Reply, ReplyEnd, RoundDone, Segment, ThinkFailed, ThinkRequest
+from agentd.providers.base import Thinker
+
+_CUT: Final = " …"
+
+
+class ThinkerActor:
+    """One call's mind. `speaker` is the media plane's next station, `report` the conductor's mailbox."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox[ThinkRequest | NewEpoch],
+        speaker: Mailbox[Segment | ReplyEnd | NewEpoch],
+        report: Mailbox[object],
+        thinkers: tuple[Thinker, ...],
+    ) -> None:
+        self._mailbox, self._speaker, self._report, self._thinkers = mailbox, speaker, report, thinkers
+
+    async def run(self, provider: int) -> None:
+        """Think until cancelled. Cancelled: the round is dropped; segments that were handed over stand.
+
+        Raises what the thinker raises: the supervisor restarts this actor, and the conductor asks again.
+        """
+        self._thinker = self._thinkers[provider]
+        self._reply: Reply | None = None
+        self._said: list[str] = []
+        self._mailbox.drain()
+        async with open_jobs() as jobs:
+            while True:
+                match await self._mailbox.receive():
+                    case NewEpoch():
+                        jobs.drop()
+                    case ThinkRequest() as request:
+                        jobs.drop()
+                        jobs.start(self._think, request)
+
+    async def _think(self, request: ThinkRequest) -> None:
+        """One round. Cancelled: what was said stands, nothing more is reported."""
+        if request.reply != self._reply:
+            self._reply, self._said = request.reply, []
+        began, first = trio.current_time(), None
+
+        async def say(segment: Segment) -> None:
+            nonlocal first
+            first = first or trio.current_time()
+            if len(self._said) < limits.SEGMENTS:
+                self._said.append(segment.text)
+                await self._speaker.send(_bounded(segment))
+
+        with trio.move_on_after(limits.THINK_S) as patience:
+            thought = await self._thinker.think(request, say)
+        now = trio.current_time()
+        if patience.cancelled_caught:
+            await self._report.send(ThinkFailed(request.reply, f"no answer within {limits.THINK_S:g} s", now))
+            return
+        done = RoundDone(request.reply, request.round, thought.proposals, tuple(self._said), began, first, now)
+        # First the conductor, then the end of the reply on the media plane: it must not be heard before it is known.
+        await self._report.send(replace(done, notes=thought.notes, understood=thought.understood))
+        if not thought.proposals:
+            await self._speaker.send(ReplyEnd(request.reply, len(self._said)))
+
+
+def _bounded(segment: Segment) -> Segment:
+    """A segment of one breath: what is longer is cut at a word."""
+    if len(segment.text) <= limits.SEGMENT_CHARS:
+        return segment
+    return replace(segment, text=segment.text[: limits.SEGMENT_CHARS].rsplit(" ", 1)[0] + _CUT)
