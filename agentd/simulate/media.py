@@ -7,17 +7,18 @@ what piles up behind a slow reader goes out as one frame, and beyond two seconds
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
+import h11
 import numpy as np
-import soxr
 import trio
 import trio_websocket
 from wsproto.utilities import ProtocolError
 
-from agentd.simulate.audio import TICKS, Samples, clip
+from agentd.simulate.audio import TICKS, Resampler, Samples, clip
 from agentd.simulate.documents import Stream
 from agentd.simulate.errors import Broke
 from agentd.simulate.line import Line
@@ -62,10 +63,7 @@ class Media:
         self._traffic = traffic
         self._layout = settings.channels or ("mono" if verb.track == "inbound_track" else "mixed")
         self._playout = Playout(verb.rate, line.rate)
-        channels = 2 if self._layout == "stereo" else 1
-        self._resampler = (
-            None if verb.rate == line.rate else soxr.ResampleStream(line.rate, verb.rate, channels, "int16", quality="MQ")
-        )
+        self._resample = Resampler(line.rate, verb.rate)
         self._outbox, self._to_send = trio.open_memory_channel[bytes | str](BUFFER_TICKS)
 
     def exchange(self, microphone: Samples) -> Tick:
@@ -82,46 +80,45 @@ class Media:
 
     async def run(self) -> str:
         """Stream until the socket closes, and say how it did; raises Broke. Cancelled: the socket is dropped."""
-        ended: str | Broke = "the caller hung up"
-        async with trio.open_nursery() as nursery:
-            try:
-                socket = await self._connect(nursery)
-                self._line.log(f"stream opened ({self._verb.rate} Hz, {self._layout})")
-                nursery.start_soon(self._write, socket)
-                nursery.start_soon(self._close_on_hang_up, socket)
-                self._line.attach(self)
-                ended = await self._read(socket)
-            except Broke as broke:
-                ended = broke
-            self._line.leg = None
-            nursery.cancel_scope.cancel()
+        url = urllib.parse.urlsplit(self._verb.url)
+        stream = await _open(url)
+        ended: str | Broke
+        try:
+            async with stream, trio.open_nursery() as nursery:
+                try:
+                    socket = await self._upgrade(url, stream, nursery)
+                    nursery.start_soon(self._write, socket)
+                    nursery.start_soon(self._close_on_hang_up, socket)
+                    ended = await self._talk(socket)
+                except Broke as broke:
+                    ended = broke
+                nursery.cancel_scope.cancel()
+        except* (h11.ProtocolError, ProtocolError) as group:  # trio-websocket's reader stumbled over what it was sent
+            ended = Broke(f"the media socket {url.netloc} does not speak WebSocket: {group.exceptions[0]}")
         if isinstance(ended, Broke):
             raise ended
         return ended
 
-    async def _connect(self, nursery: trio.Nursery) -> trio_websocket.WebSocketConnection:
-        url = urllib.parse.urlsplit(self._verb.url)
+    async def _upgrade(
+        self,
+        url: urllib.parse.SplitResult,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        nursery: trio.Nursery,
+    ) -> trio_websocket.WebSocketConnection:
+        """Make a WebSocket of the connection; raises Broke. Cancelled: the connection is its caller's to close."""
         offered = self._settings.subprotocol
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         try:
-            secure = url.scheme == "wss"
-            port = url.port or (443 if secure else 80)
-            resource = (url.path or "/") + (f"?{url.query}" if url.query else "")
             with trio.fail_after(CONNECT_S):
-                socket = await trio_websocket.connect_websocket(
-                    nursery,
-                    url.hostname or "",
-                    port,
-                    resource,
-                    use_ssl=secure,
-                    subprotocols=[offered],
-                    message_queue_size=BUFFER_TICKS,
+                socket = await trio_websocket.wrap_client_stream(
+                    nursery, stream, url.hostname or "", path, subprotocols=[offered], message_queue_size=BUFFER_TICKS
                 )
         except trio.TooSlowError:
-            raise Broke(f"the media socket {url.netloc} did not open within {CONNECT_S:g} s") from None
+            raise Broke(f"the media socket {url.netloc} was not upgraded within {CONNECT_S:g} s") from None
         except trio_websocket.ConnectionRejected as refusal:
             raise Broke(f"the media socket was refused with {refusal.status_code}") from None
-        except (OSError, ValueError, trio_websocket.HandshakeError, trio_websocket.ConnectionClosed, ProtocolError) as error:
-            raise Broke(f"the media socket {url.netloc} cannot be opened: {error or type(error).__name__}") from error
+        except (trio_websocket.HandshakeError, trio_websocket.ConnectionClosed) as error:
+            raise Broke(f"the media socket {url.netloc} was not upgraded: {error or type(error).__name__}") from error
         if socket.subprotocol != offered:
             raise Broke(f"the media socket did not echo the subprotocol {offered!r}: a switch drops it")
         return socket
@@ -155,6 +152,15 @@ class Media:
         await self._line.hung_up.wait()
         self._line.leg = None
         await _close(socket)
+
+    async def _talk(self, socket: trio_websocket.WebSocketConnection) -> str:
+        """Put the stream on the line while the socket stands. Cancelled: it is off the line."""
+        self._line.log(f"stream opened ({self._verb.rate} Hz, {self._layout})")
+        self._line.attach(self)
+        try:
+            return await self._read(socket)
+        finally:
+            self._line.leg = None
 
     async def _read(self, socket: trio_websocket.WebSocketConnection) -> str:
         try:
@@ -209,9 +215,7 @@ class Media:
                 frame = clip(microphone.astype(np.float64) + played)
             case _:
                 frame = microphone
-        if self._resampler is not None:
-            frame = self._resampler.resample_chunk(frame)
-        return frame.astype("<i2").tobytes()
+        return self._resample(frame).astype("<i2").tobytes()
 
     def _send(self, item: bytes | str) -> None:
         try:
@@ -219,6 +223,22 @@ class Media:
                 self._outbox.send_nowait(item)
         except trio.WouldBlock:
             self._traffic.lost += 1
+
+
+async def _open(url: urllib.parse.SplitResult) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    """Connect to the URL's host; raises Broke. Cancelled: nothing is left open."""
+    try:
+        secure = url.scheme == "wss"
+        port = url.port or (443 if secure else 80)
+        with trio.fail_after(CONNECT_S):
+            stream = await trio.open_tcp_stream(url.hostname or "", port)
+    except trio.TooSlowError:
+        raise Broke(f"the media socket {url.netloc} did not open within {CONNECT_S:g} s") from None
+    except (OSError, ValueError) as error:
+        raise Broke(f"the media socket {url.netloc} cannot be opened: {error}") from error
+    if secure:
+        return trio.SSLStream(stream, ssl.create_default_context(), server_hostname=url.hostname)
+    return stream
 
 
 async def _close(socket: trio_websocket.WebSocketConnection) -> None:

@@ -16,9 +16,8 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 
-from agentd.simulate.audio import TICKS, Samples
+from agentd.simulate.audio import TICKS, Resampler, Samples
 
 MAX_MARKS = 30
 """Marks outstanding; more are ignored."""
@@ -42,7 +41,8 @@ class Playout:
         self._size = leg_rate // TICKS
         self._threshold = 320 * max(1, rate // leg_rate) * 4
         self._later_threshold = self._threshold // 2
-        self._resampler = None if rate == leg_rate else soxr.ResampleStream(rate, leg_rate, 1, dtype="int16", quality="MQ")
+        self._resample = Resampler(rate, leg_rate)
+        self._whole = 2 * max(1, rate // leg_rate)
         self._odd = b""
         self._gathered = bytearray()
         self._ready = bytearray()
@@ -65,8 +65,9 @@ class Playout:
         if len(self._gathered) // 2 < self._threshold:
             return
         self._threshold = self._later_threshold
-        self._ready += self._to_leg(bytes(self._gathered))
-        self._gathered.clear()
+        ready = bytes(self._gathered[: len(self._gathered) // self._whole * self._whole])
+        del self._gathered[: len(ready)]
+        self._ready += self._resample(np.frombuffer(ready, dtype="<i2")).astype("<i2").tobytes()
 
     def mark(self, name: str) -> None:
         """Ask to be told when what was fed so far is played."""
@@ -97,12 +98,6 @@ class Playout:
         samples = np.zeros(self._size, dtype=np.int16)
         samples[: len(raw)] = raw
         return Tick(samples, len(raw), marks)
-
-    def _to_leg(self, data: bytes) -> bytes:
-        if self._resampler is None:
-            return data
-        out = self._resampler.resample_chunk(np.frombuffer(data, dtype="<i2"))
-        return np.asarray(out, dtype="<i2").tobytes()
 
     def _clear_now(self) -> Tick:
         self._clearing = False
