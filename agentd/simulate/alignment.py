@@ -37,6 +37,7 @@ def missing_samples(reference: Samples, played: Samples) -> Alignment:
             at += WINDOW // 4
             continue
         length = _alike(reference[found:], played[at:])
+        length = int(np.flatnonzero(_loud(played[at : at + length]))[-1]) + 1 if length else 0
         missing += _sounding(reference[reach:found])
         repeated += max(0, min(reach, found + length) - found)
         reach = max(reach, found + length)
@@ -46,12 +47,16 @@ def missing_samples(reference: Samples, played: Samples) -> Alignment:
 
 
 def _next_sound(played: Samples, start: int) -> int:
-    loud = np.flatnonzero(np.abs(played[start:].astype(np.int32)) > QUIET)
+    loud = np.flatnonzero(_loud(played[start:]))
     return start + int(loud[0]) if len(loud) else len(played)
 
 
 def _sounding(samples: Samples) -> int:
-    return int(np.count_nonzero(np.abs(samples.astype(np.int32)) > QUIET))
+    return int(np.count_nonzero(_loud(samples)))
+
+
+def _loud(samples: Samples) -> npt.NDArray[np.bool_]:
+    return np.abs(samples.astype(np.int32)) > QUIET
 
 
 def _find(reference: Samples, piece: Samples, near: int) -> int | None:

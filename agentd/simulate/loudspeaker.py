@@ -35,6 +35,7 @@ class Loudspeaker:
     _agent: list[Samples] = field(default_factory=list)
     _filled: list[int] = field(default_factory=list)
     _audible: list[bool] = field(default_factory=list)
+    _last_audible: int = -1
 
     @property
     def ticks(self) -> int:
@@ -48,6 +49,8 @@ class Loudspeaker:
         self._agent.append(agent)
         self._filled.append(filled)
         self._audible.append(filled > 0 and rms(agent) > AUDIBLE)
+        if self._audible[-1]:
+            self._last_audible = self.ticks - 1
 
     def first_audible(self, since: int) -> int | None:
         """The first tick from `since` on in which the agent was heard."""
@@ -58,10 +61,7 @@ class Loudspeaker:
 
     def quiet(self) -> int:
         """Ticks since the agent was last heard."""
-        for past, audible in enumerate(reversed(self._audible)):
-            if audible:
-                return past
-        return self.ticks
+        return self.ticks - 1 - self._last_audible
 
     def recording(self) -> Recording:
         """The record so far."""

@@ -22,7 +22,10 @@ ABOVE_FLOOR = 4.0
 """Speech is this much above the noise floor (12 dB)."""
 
 SPEECH_PAUSE_S = 0.3
-"""Quiet shorter than this, within one's speech, is a pause and not its end."""
+"""Quiet shorter than this, within one's speech, is a pause and not its end…"""
+
+DRY_S = 0.1
+"""…unless the playout was dry for so long: then the agent had stopped sending."""
 
 HOLE_S = 0.4
 """A playout that is dry for longer has ended, and what follows is another speech."""
@@ -67,14 +70,17 @@ def voiced(samples: Samples, rate: int) -> list[Region]:
     return [(start * size, end * size) for start, end in _runs(loud) if end - start > 1]
 
 
-def joined(regions: Sequence[Region], pause: int) -> list[Region]:
-    """The regions, those with less than `pause` samples between them as one."""
+def speeches(agent: Samples, filled: npt.NDArray[np.int32], rate: int) -> list[Region]:
+    """The agent's voice without its pauses; `filled` samples of each 20 ms had come from the daemon."""
+    size = len(agent) // max(1, len(filled))
+    dry = [(start * size, end * size) for start, end in _runs(filled == 0) if (end - start) * size >= DRY_S * rate]
     whole: list[Region] = []
-    for start, end in regions:
-        if whole and start - whole[-1][1] < pause:
-            whole[-1] = (whole[-1][0], end)
-        else:
+    for start, end in voiced(agent, rate):
+        last = whole[-1][1] if whole else None
+        if last is None or start - last >= SPEECH_PAUSE_S * rate or any(last - size < at < start for at, _ in dry):
             whole.append((start, end))
+        else:
+            whole[-1] = (whole[-1][0], end)
     return whole
 
 
@@ -94,10 +100,9 @@ def turns(caller: Samples, agent: Samples, rate: int) -> list[Turn]:
     return found
 
 
-def interruption(kind: str, sound: Region, caller: Sequence[Region], agent: Sequence[Region], rate: int) -> Interruption:
-    """What became of the agent's speech under the caller's `sound`; `caller` and `agent` are where each has voice."""
+def interruption(kind: str, sound: Region, caller: Sequence[Region], speech: Sequence[Region], rate: int) -> Interruption:
+    """What became of the agent's `speech` under the caller's `sound`; `caller` is where the caller has voice."""
     onset = next((start for start, _ in caller if sound[0] <= start < sound[1]), sound[0])
-    speech = joined(agent, int(SPEECH_PAUSE_S * rate))
     stop = next((end for start, end in speech if start <= onset < end), None)
     if stop is None:
         return Interruption(kind, onset / rate, None, None)

@@ -93,8 +93,10 @@ class Media:
                 except Broke as broke:
                     ended = broke
                 nursery.cancel_scope.cancel()
+        except* trio_websocket.ConnectionRejected as group:
+            ended = Broke(f"the media socket was refused with {_first(group).status_code}")
         except* (h11.ProtocolError, ProtocolError) as group:  # trio-websocket's reader stumbled over what it was sent
-            ended = Broke(f"the media socket {url.netloc} does not speak WebSocket: {group.exceptions[0]}")
+            ended = Broke(f"the media socket {url.netloc} does not speak WebSocket: {_first(group)}")
         if isinstance(ended, Broke):
             raise ended
         return ended
@@ -115,8 +117,6 @@ class Media:
                 )
         except trio.TooSlowError:
             raise Broke(f"the media socket {url.netloc} was not upgraded within {CONNECT_S:g} s") from None
-        except trio_websocket.ConnectionRejected as refusal:
-            raise Broke(f"the media socket was refused with {refusal.status_code}") from None
         except (trio_websocket.HandshakeError, trio_websocket.ConnectionClosed) as error:
             raise Broke(f"the media socket {url.netloc} was not upgraded: {error or type(error).__name__}") from error
         if socket.subprotocol != offered:
@@ -223,6 +223,14 @@ class Media:
                 self._outbox.send_nowait(item)
         except trio.WouldBlock:
             self._traffic.lost += 1
+
+
+def _first(group: BaseExceptionGroup[Any]) -> Any:
+    """The first error within nested groups."""
+    error: Any = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _open(url: urllib.parse.SplitResult) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:

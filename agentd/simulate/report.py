@@ -59,7 +59,8 @@ class CallReport:
 def figures(recording: Recording, sounds: Sequence[Sound], arrivals: Sequence[float], lateness: Sequence[float]) -> Figures:
     """Measure one call. A turn is one that the caller's words began: a cough is not answered."""
     rate = recording.rate
-    caller, agent = measure.voiced(recording.voice, rate), measure.voiced(recording.agent, rate)
+    caller = measure.voiced(recording.voice, rate)
+    speech = measure.speeches(recording.agent, recording.filled, rate)
     spoken = [sound for sound in sounds if sound.kind in ("say", "barge_in")]
     block = int(measure.BLOCK_S * rate)
     gaps = measure.jitter(arrivals)
@@ -70,7 +71,7 @@ def figures(recording: Recording, sounds: Sequence[Sound], arrivals: Sequence[fl
             if any(sound.start < turn.end <= sound.end + block for sound in spoken)
         ),
         interruptions=tuple(
-            measure.interruption(sound.kind, (sound.start, sound.end), caller, agent, rate)
+            measure.interruption(sound.kind, (sound.start, sound.end), caller, speech, rate)
             for sound in sounds
             if sound.kind != "say"
         ),

@@ -13,7 +13,10 @@ import trio_websocket
 Socket = trio_websocket.WebSocketConnection
 Agent = Callable[["Socket"], Awaitable[None]]
 
-STREAM = '<Response><Stream url="{ws}/media/tok?x=1" track="inbound_track" outputSamplingRate="8000" openMetadata="tok"/>{then}</Response>'
+STREAM = (
+    '<Response><Stream url="{ws}/media/tok?x=1" track="inbound_track" outputSamplingRate="8000" openMetadata="tok"/>'
+    "{then}</Response>"
+)
 HANGUP = "<Response><Hangup/></Response>"
 
 
@@ -97,7 +100,7 @@ async def speak(socket: Socket, samples: np.ndarray, rate: int = 8000, pad: floa
     """Send samples as the daemon would: paced, 20 ms a frame, 160 ms ahead, the tail padded."""
     samples = np.concatenate([samples, np.zeros(int(pad * rate), dtype=np.int16)])
     size, start = rate // 50, trio.current_time()
-    for number in range(0, len(samples) // size):
+    for number in range(len(samples) // size):
         await trio.sleep_until(start + max(0, number - 8) * 0.02)
         await socket.send_message(samples[number * size : (number + 1) * size].tobytes())
 
@@ -127,6 +130,10 @@ class Ear:
     @property
     def samples(self) -> np.ndarray:
         return np.frombuffer(b"".join(self.frames), dtype="<i2")
+
+    async def until_voice_begins(self) -> None:
+        while not np.abs(self.samples.astype(np.int32)).max(initial=0) > 500:  # noqa: ASYNC110  a test reads plainly
+            await trio.sleep(0.02)
 
     async def until_voice_ends(self, quiet: float = 0.4) -> None:
         """Until the caller has spoken, and then been quiet."""
