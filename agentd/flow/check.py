@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentd.flow import machine
-from agentd.flow.declare import FILLED
+
+from agentd.flow.declare import FILLED, ends
 from agentd.flow.model import Flow
 
 SHORT_PROMPTS = 2
@@ -41,7 +41,7 @@ def warnings(flow: Flow) -> Iterator[str]:
     if not flow.disclosure:
         yield "callers are not told that they talk to an AI, which many countries require"
     for state in flow.states:
-        if not machine.ends(state) and not (state.stuck or flow.stuck):
+        if not ends(state) and not (state.stuck or flow.stuck):
             yield f"state {state.name} hangs up when it makes no progress: add stuck="
-        if not (machine.ends(state) or state.ask or state.fills or state.say):
+        if not (ends(state) or state.ask or state.fills or state.say):
             yield f"state {state.name} says nothing and asks nothing"

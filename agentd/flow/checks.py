@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from agentd.errors import FlowError
-from agentd.flow import machine
-from agentd.flow.declare import FILLED, STUCK, State, models
+
+from agentd.flow.declare import FILLED, STUCK, State, ends, models
 from agentd.flow.grammar import spelled
 from agentd.flow.model import Flow
 from agentd.flow.slots import Slot, slots_of
@@ -131,7 +131,7 @@ def _transitions(flow: Flow) -> Iterator[FlowError]:
             if name not in names:
                 yield FlowError(f"there is no state {name!r}", where=where, mend=closest(name, names))
         for source in when.sources:
-            if source in names and machine.ends(flow.by_name[source]):
+            if source in names and ends(flow.by_name[source]):
                 yield FlowError(
                     f"{source!r} is a last state: nothing leaves it", where=where, mend="take it out of the sources."
                 )
@@ -264,7 +264,7 @@ def _ways(flow: Flow) -> Iterator[FlowError]:
                 where=_state(state),
                 mend=f'add a When(…, "{state.name}", …) that leads to it, or remove it.',
             )
-        if not machine.ends(state) and not leads.get(state.name, set()) - {state.name}:
+        if not ends(state) and not leads.get(state.name, set()) - {state.name}:
             yield FlowError(
                 "there is no way out of it",
                 where=_state(state),

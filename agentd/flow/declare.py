@@ -107,3 +107,8 @@ class Answer:
 def models(given: type[Slots] | Sequence[type[Slots]]) -> tuple[type[Slots], ...]:
     """One model or several, as several."""
     return (given,) if isinstance(given, type) else tuple(given)
+
+
+def ends(state: State) -> bool:
+    """Whether the conversation is over in this state."""
+    return state.final or bool(state.transfer)

@@ -13,7 +13,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from agentd.flow import moments, numbers, vocabulary
-from agentd.flow.declare import State
+from agentd.flow.declare import State, ends
+from agentd.flow.slots import Slot
 from agentd.messages import Hints
 from agentd.turn.words import AFFIRMATIONS, BACKCHANNELS, FILLERS, NEGATIONS, STOP_WORDS, normalise
 
@@ -42,23 +43,23 @@ def one_of(phrases: Iterable[str]) -> str:
 
 
 def _known(phrases: Iterable[str]) -> list[str]:
-    """Phrases of the turn's vocabulary, without those that no dictionary has."""
-    kept = (phrase for phrase in sorted(phrases) if not _UNSPELLED & set(phrase.split()))
-    return [" ".join(_APOSTROPHES.get(word, word) for word in phrase.split()) for phrase in kept]
+    """Phrases of the turn's vocabulary, without those that no dictionary has, or that only say a word twice."""
+    kept = (phrase.split() for phrase in sorted(phrases) if not _UNSPELLED & set(phrase.split()))
+    return [" ".join(_APOSTROPHES.get(word, word) for word in words) for words in kept if len(set(words)) == len(words)]
 
 
 @cache
 def _shared() -> dict[str, str]:
     """The rules that every grammar has, by their names."""
     return {
-        "filler": one_of(_known(FILLERS)),
+        "filler": "um | uh | er",
         "lead": one_of(vocabulary.LEADS),
         "tail": one_of(vocabulary.TAILS),
-        "correction": one_of(vocabulary.CORRECTIONS),
+        "before": "actually | no | i meant | no i meant | make that | yes | yeah | yes please | sorry",
         "yes_no": one_of(_known(AFFIRMATIONS | NEGATIONS)),
         "short": one_of(
             [
-                *_known(AFFIRMATIONS | NEGATIONS | BACKCHANNELS | STOP_WORDS),
+                *_known(AFFIRMATIONS | NEGATIONS | BACKCHANNELS | STOP_WORDS | FILLERS),
                 *vocabulary.REPEATS,
                 *vocabulary.THANKS,
                 *vocabulary.WAITS,
@@ -68,24 +69,23 @@ def _shared() -> dict[str, str]:
         "pick": one_of(vocabulary.PICKS),
         "weekday": one_of(moments.WEEKDAYS),
         "month": one_of(moments.MONTHS),
-        "part": one_of(moments.PARTS),
-        "nth": one_of(numbers.spell_ordinal(day) for day in range(1, 32)),
+        "part": "[in the] (morning | afternoon | evening)",
+        "nth": f"[twenty] ({one_of(numbers.ORDINALS[:9])}) | {one_of(numbers.ORDINALS[9:])} | thirtieth | thirty first",
         "hour": one_of(numbers.spell(hour) for hour in range(1, 13)),
-        "minute": one_of(numbers.spell(minute) for minute in (10, 15, 20, 30, 40, 45, 50)),
-        "clock": "<hour> [<minute> | o'clock] [a m | p m] | (half | quarter) past <hour> | quarter to <hour> | noon",
-        "day": "today | tomorrow | [this | next] <weekday> [the <nth>] | the <nth> [of <month>] | <month> <nth>",
-        "daytime": "[in the | this] <part> | [at] <clock>",
-        "moment": "[on | for] <day> [<daytime>] | [at] <clock> [on <day>] | in the <part>",
-        "digit": one_of((*numbers.UNITS, "oh")),
-        "digits": "[double] <digit> [double] <digit> <digit>+",
+        "minute": one_of((*(numbers.spell(minute) for minute in (10, 15, 20, 30, 40, 45, 50)), "o'clock", "a m", "p m")),
+        "clock": "[at] [half past | quarter past | quarter to] <hour> [<minute>] | at noon",
+        "day": "[on | for] (today | tomorrow | [next] <weekday>)",
+        "date": "[on] the <nth> [of <month>]",
+        "moment": "[<day>] [<part>] [<clock>]",
+        "digit": one_of((*numbers.UNITS, "oh", "double")),
+        "digits": "<digit> <digit> <digit>+",
         "phone_lead": one_of(vocabulary.PHONE_LEADS),
         "first_name": one_of(vocabulary.FIRST_NAMES),
         "last_name": one_of(vocabulary.LAST_NAMES),
-        "person": "<first_name> [<last_name>] | <last_name>",
+        "person": "<first_name> [<last_name>]",
         "name_lead": one_of(("my name is", "the name is", "this is", "it is", "i am")),
-        "tens": one_of(numbers.TENS),
         "small": one_of(numbers.spell(number) for number in range(20)),
-        "number": "<small> | <tens> [<small>] | <small> hundred [[and] (<small> | <tens> [<small>])]",
+        "number": f"[{one_of(numbers.TENS)}] <small>",
     }
 
 
@@ -98,25 +98,34 @@ def hints(flow: Flow, state: State) -> Hints:
 
 
 def jsgf(flow: Flow, state: State, name: str) -> str:
-    """The grammar of one state, with just the shared rules that it refers to."""
+    """The grammar of one state, with just the shared rules that it refers to.
+
+    A recognizer copies a rule wherever it is named, and joins every end to every beginning that may follow: each rule is
+    named once, and what nothing follows stands apart. (Written the obvious way this took 80 ms to load, not 8.)
+    """
     own = flow.filled_by(state)
-    mentions = [slot.spoken.mention for slot in flow.slots.values() if slot not in own]
-    values = [slot.spoken.grammar for slot in own] + [one_of(slot.examples) for slot in own] + mentions
-    if any(slot.name in flow.offering for slot in own):
-        values.append("<pick>")
-    requests = one_of(phrase for phrases in flow.phrases(state.name).values() for phrase in phrases)
-    timed = " [<moment>]" if any(slot.spoken.name == "time" for slot in flow.slots.values()) else ""
-    rules: dict[str, str] = {}
-    if requests:
-        rules["request"] = f"[<lead>] (<phrase>){timed} [<tail>]"
-        rules["phrase"] = requests
-    if any(values):
-        rules["value"] = f"[<correction> | <yes_no>] ({' | '.join(dict.fromkeys(filter(None, values)))}) [<tail>]"
-    kinds = " | ".join(f"<{kind}>" for kind in ("request", "value", "short") if kind in (*rules, "short"))
-    text = [f"#JSGF V1.0;\ngrammar {name};\npublic <utterance> = [<filler>] ({kinds}) | <filler>;\n"]
-    needed = _closure(["filler", "short"], rules)
+    timely = {when.trigger for when in flow.transitions if any(map(_is_time, flow.filled_by(flow.by_name[when.dest])))}
+    phrases = flow.phrases(state.name)
+    plain = one_of(phrase for name, said in phrases.items() if name not in timely for phrase in said)
+    dated = one_of(phrase for name, said in phrases.items() if name in timely for phrase in said)
+    values = [slot.spoken.grammar for slot in own]
+    values += [] if ends(state) else [slot.spoken.mention for slot in flow.slots.values() if slot not in own]
+    values += [one_of(slot.examples) for slot in own]
+    values += ["<pick>"] if any(slot.name in flow.offering for slot in own) else []
+    rules = {"short_or_value": " | ".join(dict.fromkeys(filter(None, ["<short>", *values])))}
+    if plain:
+        rules["plain"] = f"[<lead>] ({plain}) [<tail>]"
+    rules["timed"] = f"<before>{f' | [<lead>] ({dated})' if dated else ''}"
+    moment = " [<moment>]" if any(map(_is_time, flow.slots.values())) else ""
+    body = f"[<filler>] ([<timed>]{moment} [<tail>]{' | <plain>' if plain else ''}) | <short_or_value>"
+    text = [f"#JSGF V1.0;\ngrammar {name};\npublic <utterance> = {body};\n"]
+    needed = _closure(re.findall(r"<(\w+)>", body), rules)
     text += [f"<{rule}> = {(rules | _shared())[rule]};\n" for rule in needed]
     return "".join(text)
+
+
+def _is_time(slot: Slot) -> bool:
+    return slot.spoken.name == "time"
 
 
 def _closure(first: list[str], own: dict[str, str]) -> list[str]:
@@ -135,7 +144,7 @@ def complete(flow: Flow, state: State) -> frozenset[str]:
     whole = {" ".join(filter(None, parts)) for parts in product(leads, said, tails)}
     short = {*vocabulary.REPEATS, *vocabulary.THANKS, *vocabulary.WAITS, *vocabulary.PICKS, *AFFIRMATIONS, *NEGATIONS}
     whole |= {normalise(text) for text in short} - {"sorry", "no", "what"}
-    if any(slot.spoken.name == "time" for slot in flow.filled_by(state)):
+    if any(map(_is_time, flow.filled_by(state))):
         whole |= _times()
     return frozenset(whole)
 

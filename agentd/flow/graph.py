@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentd.flow import machine
-from agentd.flow.declare import FILLED, Condition, When
+
+from agentd.flow.declare import FILLED, Condition, When, ends
 from agentd.flow.model import Flow
 
 
@@ -20,7 +20,7 @@ def mermaid(flow: Flow) -> str:
     for when in flow.transitions:
         for source in when.sources:
             lines.append(f"  {'any_state' if source == '*' else _id(source)} --> {_id(when.dest)}: {_label(when)}")
-    lines += [f"  {_id(state.name)} --> [*]" for state in flow.states if machine.ends(state)]
+    lines += [f"  {_id(state.name)} --> [*]" for state in flow.states if ends(state)]
     return "\n".join(lines) + "\n"
 
 

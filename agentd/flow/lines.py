@@ -32,3 +32,7 @@ DID_YOU_SAY: Final = "Did you say: {words}?"
 ONCE_MORE: Final = "Sorry. Could you say it once more?"
 NOT_UNDERSTOOD: Final = "I am sorry, I did not get that."
 NOT_NOW: Final = "I am afraid that is not possible just now."
+
+FILLERS: Final = ("One moment, please.", "Just a moment more.")
+DRAIN: Final = "I am sorry, I have to end this call now. Please call again in a moment."
+TOO_LONG: Final = "I am afraid we have to stop here. Please call again if there is anything else."

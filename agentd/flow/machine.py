@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from transitions import EventData, Machine, MachineError
 
-from agentd.flow.declare import FILLED, STUCK, Condition, State, When
+from agentd.flow.declare import FILLED, STUCK, Condition, When, ends
 from agentd.flow.refusal import Refused
 from agentd.flow.tools import Context
 
@@ -38,11 +38,6 @@ def rows(flow: Flow) -> Iterator[tuple[int, When, str]]:
             for state in flow.states:
                 if not ends(state) and state.name != when.dest:
                     yield index, when, state.name
-
-
-def ends(state: State) -> bool:
-    """Whether the conversation is over in this state."""
-    return state.final or bool(state.transfer)
 
 
 def build(flow: Flow) -> Machine:

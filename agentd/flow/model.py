@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from transitions import Machine
 
 from agentd.flow import grammar, lines, machine
-from agentd.flow.declare import FILLED, STUCK, STUCK_AFTER, Answer, State, When, models
+from agentd.flow.declare import FILLED, STUCK, STUCK_AFTER, Answer, State, When, ends, models
 from agentd.flow.notes import Notes
 from agentd.flow.refusal import Refused
 from agentd.flow.slots import Slot, Slots, checked, slots_of, written
@@ -123,7 +123,7 @@ class Flow:
         for _, when, source in self.rows:
             if source == state:
                 said[when.trigger] = tuple(dict.fromkeys(said.get(when.trigger, ()) + when.phrases))
-        if not machine.ends(self.by_name[state]):
+        if not ends(self.by_name[state]):
             said |= {answer.name: answer.phrases for answer in self.answers}
         return {name: phrases for name, phrases in said.items() if phrases}
 
@@ -143,7 +143,7 @@ class Flow:
 
     def over(self, fs: FlowState) -> bool:
         """Whether the conversation is over: its words said, the call is transferred or ended."""
-        return machine.ends(self.state(fs))
+        return ends(self.state(fs))
 
     def allowed(self, fs: FlowState) -> Allowed:
         """What may be proposed here; conditions are looked at when it is."""
@@ -240,6 +240,10 @@ class Flow:
     def context(self, fs: FlowState, now: datetime | None = None, call_from: str = "") -> Context:
         """What the flow's own functions are given."""
         return Context((now or datetime.now(self.zone)).astimezone(self.zone), fs.slots, call_from, self)
+
+    def value(self, slot: str, plain: Any) -> Any:
+        """A slot's value from its JSON."""
+        return checked((self.slots[slot].owner,), {slot: plain})[slot]
 
     def said(self, slot: str, value: Any, now: datetime) -> str:
         """A slot's value in words; "" where it is empty."""

@@ -75,8 +75,8 @@ class Spoken(ABC):
 
 
 class _Moment(Spoken):
-    name = "time"
-    grammar = mention = "<moment>"
+    name = "time"  # the grammar has its moments everywhere, and once
+    grammar = mention = "<date>"
 
     def find(self, text: str, scene: Scene) -> Found | None:
         words = normalise(text).split()
@@ -102,7 +102,7 @@ class _Moment(Spoken):
 
 class _Date(Spoken):
     name = "date"
-    grammar = mention = "[on | for] <day>"
+    grammar = mention = "<day> | <date>"
 
     def find(self, text: str, scene: Scene) -> Found | None:
         words = normalise(text).split()

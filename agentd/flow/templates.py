@@ -26,10 +26,14 @@ class Line:
 
     @property
     def answer_from(self) -> int | None:
-        """Where an answer may begin: behind the last value told, else at the question's clause; None where it asks nothing."""
+        """Where an answer may begin; None where nothing is asked.
+
+        That is behind the last value that was told in the question or right before it, else where the question begins.
+        """
         if not self.text.rstrip().endswith("?"):
             return None
-        return self.told if self.told is not None else max((end.end() for end in _CLAUSE.finditer(self.text)), default=0)
+        clauses = [0, *(end.end() for end in _CLAUSE.finditer(self.text))]
+        return self.told if self.told is not None and self.told > clauses[-2:][0] else clauses[-1]
 
 
 _CLAUSE = re.compile(r"[.!?;:]\s+(?=\S)")

@@ -1,0 +1,431 @@
+"""The rule-based thinker: holds a flow's conversation with no model, in under a millisecond a round.
+
+Theory of operation. Round 0 takes the caller's words apart (`rules_hear`) and proposes what they ask for: a transition, then
+values for slots. It speaks at once only where nothing is proposed. Each later round finds the flow where the machine put
+it, and goes on from there: the state's words on entry, a tool that is due, its result, and then the next question. A round
+that proposes a transition says nothing, and notes what it owes, so that the words come from the state that they lead to.
+
+All that must outlive a round is in the flow's notes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentd import limits
+from agentd.flow import FILLED, Flow, Notes, Refused, Tool
+from agentd.flow import lines as common
+from agentd.flow.notes import Question
+from agentd.flow.slots import Slot
+from agentd.flow.templates import Line
+from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Segment, ThinkRequest, UseTool
+from agentd.providers.base import Thought
+from agentd.providers.rules_hear import Ear, Small, Understood
+from agentd.providers.rules_say import cut
+from agentd.turn.words import normalise
+
+LAST = 12
+"""Segments kept for a caller who asks to hear the last reply again."""
+
+
+class RulesThinker:
+    """A `Thinker` for one flow."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._ear = Ear(flow)
+
+    async def think(self, request: ThinkRequest, say: Callable[[Segment], Awaitable[None]]) -> Thought:
+        """See Thinker. Cancelled: the segments that `say` took stand."""
+        segments, thought = self.round(request)
+        for segment in segments:
+            await say(segment)
+        return thought
+
+    def round(self, request: ThinkRequest) -> tuple[list[Segment], Thought]:
+        """One round, as a pure function of its request."""
+        return Round(self._flow, self._ear, request).run()
+
+
+class Round:
+    """One round in the making: what is said and proposed so far, and the notes that will be left."""
+
+    def __init__(self, flow: Flow, ear: Ear, request: ThinkRequest) -> None:
+        self._flow, self._ear, self._request = flow, ear, request
+        self._fs: FlowState = request.flow
+        self._state = flow.state(request.flow)
+        self._notes = Notes.of(request.flow.notes)
+        self._now = flow.local(request.wall)
+        self._lines: list[Line] = []
+        self._proposals: list[Proposal] = []
+        self._repeatable = True
+        self._offered = False
+
+    def run(self) -> tuple[list[Segment], Thought]:
+        """Think, then cut what is to be said into segments."""
+        if self._request.round:
+            self._go_on(self._request.outcomes)
+        else:
+            match self._request.why:
+                case "opening":
+                    self._open()
+                case "silence":
+                    self._prompt(self._request.prompt)
+                case "misheard":
+                    self._misheard()
+                case "reply":
+                    self._hear(self._request.text)
+        return self._finished()
+
+    def _finished(self) -> tuple[list[Segment], Thought]:
+        if any(isinstance(proposal, Fire) for proposal in self._proposals):
+            self._notes = replace(self._notes, owed=tuple(line.text for line in self._lines))
+            self._lines = []
+        request = self._request
+        pieces = [piece for line in self._lines for piece in cut(line)]
+        segments = [
+            Segment(request.reply, request.next_segment + index, piece.text, piece.answer_from)
+            for index, piece in enumerate(pieces)
+        ]
+        if segments and self._repeatable:
+            before = self._notes.last if request.next_segment else ()
+            self._notes = replace(self._notes, last=(*before, *(segment.text for segment in segments))[-LAST:])
+        return segments, Thought(tuple(self._proposals), self._notes.mapping())
+
+    # ── Hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, text: str) -> None:
+        """Round 0 of a reply."""
+        if not normalise(text):
+            self._misheard()
+            return
+        self._note(misheard=0)
+        question = self._notes.question if self._put() else None
+        closed = question is not None and question.closed
+        heard = self._ear.understand(text, self._fs, self._now, closed=closed)
+        if not self._request.sure and heard and not (closed and heard.small in (Small.YES, Small.NO) and not heard.fills):
+            self._ask_back(text)
+        elif question and question.kind == "heard":
+            self._settle_doubt(heard, text)
+        else:
+            self._act(heard, question, text)
+
+    def _put(self) -> bool:
+        """Whether the last question reached the caller: not where it was cut off before an answer to it may begin."""
+        told = self._notes.question.told if self._notes.question else ""
+        last = next((said for said in reversed(self._request.conversation) if said.who == "agent"), None)
+        return last is None or not last.cut or (bool(told) and told in last.text)
+
+    def _ask_back(self, text: str) -> None:
+        self._lines.append(Line(common.DID_YOU_SAY.format(words=text.strip().rstrip(".?!"))))
+        self._note(doubt=text, question=Question("heard", closed=True), lost=self._notes.lost + bool(self._notes.doubt))
+        self._repeatable = False
+
+    def _settle_doubt(self, heard: Understood, text: str) -> None:
+        """After "did you say …?": a yes acts on the words in doubt, a no drops them, anything else is taken by itself."""
+        doubt = self._notes.doubt
+        self._note(doubt="", question=None)
+        if heard.small is Small.YES and not heard.fills:
+            self._act(self._ear.understand(doubt, self._fs, self._now, closed=False), None, doubt)
+        elif heard.small is Small.NO and not (heard.fills or heard.trigger or heard.answers):
+            self._lines.append(Line(common.ONCE_MORE))
+            self._note(lost=self._notes.lost + 1)
+        else:
+            self._act(heard, None, text)
+
+    def _act(self, heard: Understood, question: Question | None, text: str) -> None:
+        """Propose what was asked for, answer what was asked, or say why nothing can be done."""
+        if question and question.kind == "consent":
+            self._note(consent=heard.small is Small.YES, question=None)
+            self._say_state()
+            if not (heard.fills or heard.trigger or heard.answers):
+                self._next()
+                return
+        fills = dict(heard.fills)
+        trigger = heard.trigger
+        if heard.small in (Small.YES, Small.NO):
+            yes = heard.small is Small.YES
+            said_more = bool(fills or trigger or heard.answers)
+            answered = self._answer(question, yes, fills, said_more)
+            trigger = trigger or (answered or "")
+            if not (fills or trigger or heard.answers or answered is not None):
+                self._nothing(yes, asked=question is not None and question.kind == "state")
+                return
+        for name in heard.answers:
+            answer = next(answer for answer in self._flow.answers if answer.name == name)
+            self._lines.append(self._line(answer.text))
+        if self._proposed(trigger, fills):
+            return
+        if heard.answers or heard.small in (Small.YES, Small.NO):
+            self._note(lost=0)
+            self._go_on(())
+        elif heard.small is not Small.NONE:
+            self._small_talk(heard.small, question)
+        else:
+            self._lost(text)
+
+    def _answer(self, question: Question | None, yes: bool, fills: dict[str, Any], said_more: bool) -> str | None:
+        """What a yes or a no says to the question: values are put into `fills`; a trigger or "" where it answered, else None."""
+        match question:
+            case Question("confirm", slot):
+                if yes:
+                    self._note(confirmed=(*self._notes.confirmed, slot), question=None)
+                else:
+                    fills.setdefault(slot, None)
+                return ""
+            case Question("one", slot) if yes:
+                fills.setdefault(slot, self._notes.offers(slot)[0])
+                return ""
+            case Question("one" | "slot", slot) if not yes and self._notes.offers(slot) and not said_more:
+                fills |= dict.fromkeys(self._flow.offering[slot].needs)
+                self._note(ran={})
+                return ""
+            case Question("slot", slot, closed=True):
+                fills[slot] = yes
+                return ""
+            case Question("state") if not said_more:
+                word = "yes" if yes else "no"
+                said = self._flow.phrases(self._fs.state)
+                return next((name for name, phrases in said.items() if word in map(normalise, phrases)), None)
+        return None
+
+    def _proposed(self, trigger: str, fills: Mapping[str, Any]) -> bool:
+        """Propose a transition and values, as far as the machine will take them; False where there is nothing to propose."""
+        fs = replace(self._fs, notes=self._notes.mapping())
+        if trigger:
+            try:
+                fs = self._flow.fire(fs, trigger, self._now)
+                self._proposals.append(Fire(trigger))
+            except Refused:
+                self._lines.append(Line(common.NOT_NOW))
+        if fills:
+            try:
+                self._flow.fill(fs, fills)
+                self._proposals.append(Fill(fills))
+            except Refused as refused:
+                self._lines.append(Line(refused.why if refused.spoken else common.NOT_UNDERSTOOD))
+        if self._proposals:
+            self._note(lost=0)
+        elif trigger or fills:
+            self._note(lost=self._notes.lost + 1)
+            self._next(again=True)
+        return bool(trigger or fills)
+
+    # ── Going on ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _go_on(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Say what is due in this state, run what is due, and ask the next question."""
+        self._lines += [Line(text) for text in self._notes.owed]
+        self._note(owed=())
+        for outcome in outcomes:
+            match outcome:
+                case Outcome(proposal=UseTool() as use):
+                    self._take(use, outcome)
+                case Outcome(status="refused"):
+                    self._lines.append(Line(common.NOT_NOW))
+        if self._proposals:
+            return
+        if self._notes.passing is not None:
+            self._lines.append(self._line(self._flow.transitions[self._notes.passing].say))
+            self._note(passing=None)
+        due = None if self._flow.over(self._fs) else self._due()
+        if due is None and self._flow.filled(self._current):
+            self._proposals.append(Fire(FILLED))
+            return
+        if not self._fs.announced:
+            self._say_state()
+        if due:
+            self._proposals.append(due)
+        else:
+            self._next()
+
+    @property
+    def _current(self) -> FlowState:
+        return replace(self._fs, notes=self._notes.mapping())
+
+    def _due(self) -> UseTool | None:
+        """The first tool whose arguments are all known and that has not run for them."""
+        for tool in self._state.tools:
+            known = {name: self._fs.slots[name] for name in tool.args.model_fields if name in self._fs.slots}
+            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.needs)
+            if not ready or self._fs.slots.get(tool.offers) is not None:
+                continue
+            if self._notes.ran.get(tool.name, {}).get("args") != _digest(known):
+                reply = self._request.reply
+                return UseTool(f"{reply.turn}.{reply.epoch}.{self._request.round}.{tool.name}", tool.name, known)
+        return None
+
+    def _take(self, use: UseTool, outcome: Outcome) -> None:
+        """Tell a tool's result, and note what it offers."""
+        tool = self._flow.tools[use.tool]
+        ran: dict[str, Any] = {"args": _digest(use.args), "slot": tool.offers, "offers": []}
+        if outcome.status != "done":
+            self._note(ran={**self._notes.ran, tool.name: ran})
+            self._lines.append(Line(common.TOOL_FAILED))
+            escape = self._state.stuck or self._flow.stuck
+            if escape in self._flow.allowed(self._fs).triggers:
+                self._proposed(escape, {})
+            return
+        if not outcome.result and tool.nothing:
+            self._lines.append(self._line(tool.nothing))
+            self._note(ran={name: run for name, run in self._notes.ran.items() if name != tool.name})
+            self._proposals.append(Fill(dict.fromkeys(tool.needs)))
+            return
+        self._lines.append(self._told(tool, outcome.result))
+        if tool.offers:
+            self._offered = True
+            ran["offers"] = [str(value) if not isinstance(value, (int, bool)) else value for value in outcome.result]
+        self._note(ran={**self._notes.ran, tool.name: ran})
+
+    def _told(self, tool: Tool, result: Any) -> Line:
+        if not isinstance(tool.tell, str):
+            return Line(tool.tell(self._flow.context(self._fs, self._now), result))
+        if tool.offers:
+            return self._line(tool.tell, {"offers": self._flow.slots[tool.offers].spoken.say_all(result, self._now)})
+        return self._line(tool.tell, {"result": str(result)})
+
+    # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _next(self, *, again: bool = False) -> None:
+        """Ask for the first slot that is missing, else what the state asks; not where a question was just put."""
+        if self._flow.over(self._fs) or (self._lines and self._lines[-1].text.endswith("?")):
+            self._note(question=self._state_question(self._lines[-1].text) if self._lines else None)
+            return
+        for slot in self._flow.missing(self._current):
+            if line := self._question(slot, again=again):
+                self._put_question(line)
+                return
+        if self._state.ask:
+            line = self._line(self._state.ask)
+            self._note(question=self._state_question(line.text))
+            self._put_question(line)
+
+    def _put_question(self, line: Line) -> None:
+        """Ask, in one breath with the values that the sentence before it told."""
+        if (
+            self._lines
+            and self._lines[-1].told is not None
+            and len(self._lines[-1].text) + len(line.text) < limits.SEGMENT_CHARS
+        ):
+            line = self._lines.pop().then(line)
+        self._lines.append(line)
+        if self._notes.question:
+            self._note(question=replace(self._notes.question, told=line.text[: line.answer_from or 0].strip()))
+
+    def _state_question(self, text: str) -> Question:
+        said = {normalise(phrase) for phrases in self._flow.phrases(self._fs.state).values() for phrase in phrases}
+        return Question("state", closed=text == self._state.ask and bool(said & {"yes", "no"}))
+
+    def _question(self, slot: Slot, *, again: bool) -> Line | None:
+        """The question for one slot; None where it is a choice and there is nothing to choose from."""
+        offers = [self._flow.value(slot.name, option) for option in self._notes.offers(slot.name)]
+        if slot.name in self._flow.offering and not offers:
+            return None
+        extra = {"offers": slot.spoken.say_all(offers, self._now)} if offers else None
+        if slot.confirm and slot.spoken.known(self._fs.slots.get(slot.name)):
+            self._note(question=Question("confirm", slot.name, closed=True))
+            return self._line(slot.confirm)
+        if len(offers) == 1 and slot.one:
+            self._note(question=Question("one", slot.name, closed=True))
+            return self._line(slot.one, extra)
+        asked = self._notes.asked.get(slot.name, 0)
+        closed = slot.spoken.listening.closed
+        self._note(question=Question("slot", slot.name, closed=closed), asked={**self._notes.asked, slot.name: asked + 1})
+        other_words = bool(slot.again) and (again or asked > 0) and not self._offered
+        return self._line(slot.again if other_words else slot.ask, extra)
+
+    # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self) -> None:
+        """Greet, say who is speaking and whether it is recorded, and begin."""
+        opening = [self._flow.greeting, common.DISCLOSURE if self._flow.disclosure else ""]
+        opening += [common.RECORDED] if self._flow.recording == "on" else []
+        self._lines += [Line(" ".join(filter(None, opening)))] if any(opening) else []
+        if self._flow.recording == "consent":
+            self._lines.append(Line(common.CONSENT))
+            self._note(question=Question("consent", closed=True))
+            return
+        self._say_state()
+        self._next()
+
+    def _prompt(self, number: int) -> None:
+        """Break a silence; each time in other words."""
+        prompts = self._state.prompts or self._flow.prompts
+        self._repeatable = False
+        if prompts:
+            self._lines.append(self._line(prompts[min(max(number, 1), len(prompts)) - 1]))
+        self._ask_once_more()
+
+    def _misheard(self) -> None:
+        self._say_one_of(self._flow.misheard, self._notes.misheard)
+        self._note(misheard=self._notes.misheard + 1)
+        self._ask_once_more()
+
+    def _lost(self, text: str) -> None:
+        """Nothing was understood: say what can be, unless what was asked for is what we are doing already."""
+        if not self._ear.same_again(text, self._fs):
+            missing = self._flow.missing(self._current)
+            if missing and not self._notes.lost:
+                self._lines.append(Line(common.NOT_UNDERSTOOD))
+            else:
+                self._say_one_of(self._flow.unmatched, self._notes.lost)
+            self._note(lost=self._notes.lost + 1)
+        self._ask_once_more()
+
+    def _say_one_of(self, texts: Any, count: int) -> None:
+        """A line that differs from the last one. It is not worth repeating."""
+        self._repeatable = False
+        if texts:
+            self._lines.append(self._line(texts[count % len(texts)], {"help": self._flow.help}))
+
+    def _ask_once_more(self) -> None:
+        """The open question in other words, behind a line that may be a question itself."""
+        before, self._lines = self._lines, []
+        if self._flow.missing(self._current):
+            self._next(again=True)
+        self._lines = before + self._lines
+
+    def _small_talk(self, small: Small, question: Question | None) -> None:
+        done = next(
+            (name for name, phrases in self._flow.phrases(self._fs.state).items() if "no" in map(normalise, phrases)), ""
+        )
+        match small:
+            case Small.REPEAT:
+                self._lines += [Line(text) for text in self._notes.last]
+                self._repeatable = False
+            case Small.WAIT:
+                self._lines.append(Line(common.WAITING))
+                self._repeatable = False
+            case Small.THANKS if question and question.kind == "state" and question.closed and done:
+                self._proposed(done, {})
+            case Small.THANKS:
+                self._lines.append(Line(common.WELCOME))
+                self._next()
+            case _:
+                self._nothing(True)
+
+    def _nothing(self, yes: bool, *, asked: bool = False) -> None:
+        """A yes or a no to nothing, or a hello: the open question again. `asked`: a question invited it."""
+        self._next(again=True)
+        if not yes or not self._lines or self._lines[-1].text == self._state.ask:
+            self._lines = [Line(common.ANYTHING)] if not self._flow.missing(self._current) else self._lines
+            self._note(question=self._notes.question and replace(self._notes.question, closed=False))
+        self._note(lost=0 if yes and asked else self._notes.lost + 1)
+
+    def _say_state(self) -> None:
+        line = self._line(self._state.say)
+        self._lines += [line] if line.text else []
+
+    def _line(self, words: Any, extra: Mapping[str, str] | None = None) -> Line:
+        return self._flow.line(words, self._fs, self._now, extra)
+
+    def _note(self, **changes: Any) -> None:
+        self._notes = replace(self._notes, **changes)
+
+
+def _digest(args: Mapping[str, Any]) -> str:
+    """A tool's arguments as one comparable text."""
+    return json.dumps({name: str(value) for name, value in sorted(args.items())})
