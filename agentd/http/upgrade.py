@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from wsproto.events import Event, Pong
+from wsproto.utilities import LocalProtocolError
 
 from agentd import limits
 from agentd.http.wire import BadRequest, Request
@@ -70,11 +72,29 @@ async def websocket(
         except (ConnectionClosed, trio.TooSlowError):
             yield None
         else:
+            _say_no_pong_when_closing(socket)
             handed_over.accepted()
             yield socket
             with trio.move_on_after(limits.CLOSE_S):
                 await socket.aclose()
         nursery.cancel_scope.cancel()
+
+
+def _say_no_pong_when_closing(socket: WebSocketConnection) -> None:
+    """A ping that arrives behind our own Close cannot be answered; trio-websocket's reader tries, and dies of it.
+
+    It would take the nursery with it, and so cancel whoever owns the socket: a call in the middle of its settling.
+    """
+    send = socket._send
+
+    async def send_if_it_can_be(event: Event) -> None:
+        try:
+            await send(event)
+        except LocalProtocolError:
+            if not isinstance(event, Pong):
+                raise
+
+    socket._send = send_if_it_can_be  # type: ignore[method-assign]
 
 
 class PutBack(trio.abc.Stream):

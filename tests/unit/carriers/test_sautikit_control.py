@@ -139,7 +139,7 @@ def test_a_call_that_is_over_is_known_as_such(status: str) -> None:
         ("multipart/form-data; boundary=x", b"", 415), ("", b"CallId=1", 415), ("text/xml", b"<a/>", 415),
         (FORM, b"", 400), (FORM, b"From=1", 400), (FORM, b"CallId=", 400), (FORM, b"CallId=" + b"x" * 129, 400),
         (FORM, b"CallId=a%00b", 400), (FORM, b"CallId=%C3%A9", 400), (FORM, b"\xff=1", 400),
-        (FORM, b"&".join(b"a=1" for _ in range(limits.FORM_FIELDS + 1)), 400),
+        (FORM, b"CallId=1" + b"&a=1" * limits.FORM_FIELDS, 400),
         ("application/json", b"{", 400), ("application/json", b"[]", 400), ("application/json", b"[" * 60_000, 400),
         ("application/json", b'{"call_id":{"a":1}}', 400), ("application/json", b'{"call_id":true}', 400),
         ("application/json", b"\xff", 400), ("application/json", b'{"call_id":' + b"9" * 5000 + b"}", 400),

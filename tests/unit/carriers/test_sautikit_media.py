@@ -104,6 +104,14 @@ def test_a_stall_in_the_middle_does_not_move_the_layout(channels: int, stall: fl
 
 
 @pytest.mark.parametrize("channels", [1, 2])
+def test_a_trickle_slower_than_mono_decides_nothing_until_the_rest_has_come(channels: int) -> None:
+    frame = bytes(320 * channels)
+    late = [(frame, 100.55 + 0.0001 * i) for i in range(26)]
+    frames = [(frame, 100.0), (frame, 100.3), *late, *paced(channels, t0=100.57)]
+    assert layout_of(stream(SautikitMedia(8000, "sautikit"), frames))[1].channels == channels
+
+
+@pytest.mark.parametrize("channels", [1, 2])
 def test_jittered_arrival_is_told_apart(channels: int) -> None:
     for seed in range(200):
         rng = random.Random(seed)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from agentd.http.routes import Router
@@ -50,6 +51,10 @@ class House:
         self.claims.append(claim)
         if claim == "good-bug":
             raise RuntimeError("a call's bug")
+        if claim == "good-close":
+            await socket.aclose(1001)
+            self.ended.append(claim)
+            return
         try:
             while True:
                 message = await socket.get_message()
@@ -58,6 +63,7 @@ class House:
                     return
                 await socket.send_message(message)
         except ConnectionClosed:
+            await wait_all_tasks_blocked(0.01)  # a reader that died would cancel us here
             self.ended.append(claim)
 
     async def connect(self) -> trio.SocketStream:

@@ -79,6 +79,14 @@ async def test_what_cannot_be_served_is_refused_with_its_status(data: bytes, sta
         assert await house.healthy()
 
 
+async def test_a_refused_peer_that_is_still_sending_is_heard_out_for_a_moment() -> None:
+    async with open_house() as house:
+        stream = await house.connect()
+        await stream.send_all(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n")
+        await stream.send_all(bytes(3_000_000))  # closed with bytes unread, the connection would be reset under this
+        assert (await read_all(stream)).startswith(b"HTTP/1.1 413 ")
+
+
 async def test_a_refused_body_is_never_read() -> None:
     async with open_house() as house:
         stream = await house.connect()
@@ -269,6 +277,33 @@ async def test_a_message_beyond_the_limit_closes_with_1009() -> None:
         assert house.messages == []
 
 
+async def test_a_ping_behind_our_close_cancels_nobody() -> None:
+    async with open_house() as house:
+        stream = await house.connect()
+        await stream.send_all(handshake("/media/good-close"))
+        data = b""
+        while not data.endswith(b"\x88\x02\x03\xe9"):
+            data += await stream.receive_some()
+        await stream.send_all(frame(b"are you there?", 9))
+        await stream.send_all(frame(b"\x03\xe9", 8))
+        assert await read_all(stream) == b""
+        await wait_all_tasks_blocked(0.02)
+        assert house.ended == ["good-close"]
+
+
+async def test_a_ping_behind_a_message_beyond_the_limit_cancels_nobody() -> None:
+    async with open_house() as house:
+        stream = await house.connect()
+        size = limits.MAX_MEDIA_MESSAGE + 1
+        await stream.send_all(handshake("/media/good-fat"))
+        assert b" 101 " in await stream.receive_some()
+        await stream.send_all(b"\x82\xff" + size.to_bytes(8) + bytes(4 + size) + frame(b"are you there?", 9))
+        assert b"\x03\xf1" in await stream.receive_some()  # 1009
+        await read_all(stream)
+        await wait_all_tasks_blocked(0.02)
+        assert house.ended == ["good-fat"]
+
+
 async def test_a_calls_bug_ends_that_call_alone(caplog: pytest.LogCaptureFixture) -> None:
     async with open_house() as house:
         async with house.websocket("/media/good-1") as other:
@@ -303,7 +338,8 @@ async def test_stopping_closes_the_listener_and_the_idle_and_keeps_the_call() ->
         await idle.receive_some()
         async with house.websocket("/media/good") as socket:
             house.door.stop()
-            assert await read_all(idle) == b""
+            with trio.fail_after(2):
+                assert await read_all(idle) == b""
             with pytest.raises(OSError, match="connect"):
                 await house.connect()
             await socket.send_message(b"ab")
