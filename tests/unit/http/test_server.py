@@ -181,7 +181,8 @@ async def test_more_connections_than_there_may_be_are_closed_at_once(monkeypatch
         for stream in held:
             await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
             assert b" 200 " in await stream.receive_some()
-        assert await read_all(await house.connect()) == b""
+        with trio.fail_after(2):
+            assert await read_all(await house.connect()) == b""
         await held[0].aclose()
         await wait_all_tasks_blocked(0.01)
         assert await house.healthy()
