@@ -23,7 +23,7 @@ from agentd.flow import (
     read,
     slot,
 )
-from agentd.flow.moments import WEEKDAYS, say_time
+from agentd.flow.moments import say_time
 from flows.tools import calendar
 
 # ── What it wants to know ────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +147,8 @@ STATES = [
 TRANSITIONS = [  # trigger      source      dest        the caller says something like
     When(
         "wants_visit", "*", "booking",
-        "book an appointment", "make an appointment", "i need an appointment", "an appointment", "see the dentist", "see a dentist",
+        "book an appointment", "make an appointment", "i need an appointment", "an appointment", "see the dentist",
+        "see a dentist",
         "do you have anything", "do you have anything free", "come in", "book a cleaning", "change my appointment",
     ),
     When(FILLED, "booking", "noted"),
@@ -155,12 +156,14 @@ TRANSITIONS = [  # trigger      source      dest        the caller says somethin
     When(FILLED, "message", "taken"),
     When(
         "wants_human", "*", "handover",
-        "speak to a person", "talk to a person", "speak to someone", "talk to somebody", "a real person", "a human", "the front desk",
+        "speak to a person", "talk to a person", "speak to someone", "talk to somebody", "a real person", "a human",
+        "the front desk",
         "put me through to the front desk",
         unless=after_hours,
     ),
     When("wants_human", "*", "message", when=after_hours, say=say_closed),
-    When("is_done", "*", "goodbye", "goodbye", "bye", "bye bye", "that's all", "that is all", "nothing else", "that's everything"),
+    When("is_done", "*", "goodbye", "goodbye", "bye", "bye bye", "that's all", "that is all", "nothing else",
+    "that's everything"),
     When("is_done", ["greeting", "noted", "taken"], "goodbye", "no"),
 ]  # fmt: skip
 
@@ -178,7 +181,8 @@ ANSWERS = [
     ),
     Answer(
         "asks_prices", "A cleaning is 90 dollars, and a check-up is 60.",
-        "how much is a cleaning", "how much is a checkup", "how much does it cost", "what does a cleaning cost", "what are your prices",
+        "how much is a cleaning", "how much is a checkup", "how much does it cost", "what does a cleaning cost",
+        "what are your prices",
     ),
     Answer(
         "asks_parking", "Yes, there is free parking behind the house.",

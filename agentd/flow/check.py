@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 from agentd.flow.declare import FILLED, ends
 from agentd.flow.model import Flow
 

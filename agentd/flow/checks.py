@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from agentd.errors import FlowError
-
 from agentd.flow.declare import FILLED, STUCK, State, ends, models
 from agentd.flow.grammar import spelled
 from agentd.flow.model import Flow
@@ -164,7 +163,7 @@ def _tools(flow: Flow) -> Iterator[FlowError]:
     for state in flow.states:
         own = {slot.name for slot in flow.filled_by(state)}
         for tool in state.tools:
-            if not isinstance(tool, Tool):
+            if type(tool) is not Tool:  # a plain function, say
                 yield FlowError(
                     f"{getattr(tool, '__name__', tool)!r} is no tool",
                     where=_state(state),

@@ -93,7 +93,7 @@ class When:
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Answer:
-    """A question that is answered in any state, without leaving it: `Answer("asks_hours", "We open at eight.", "opening hours")`."""
+    """A question that is answered in any state, without leaving it: `Answer("asks_hours", "We open at eight.", "when …")`."""
 
     name: str
     text: Words

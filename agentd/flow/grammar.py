@@ -64,7 +64,7 @@ def _shared() -> dict[str, str]:
                 *vocabulary.THANKS,
                 *vocabulary.WAITS,
                 *vocabulary.GREETINGS,
-            ]  # fmt: skip
+            ]
         ),
         "pick": one_of(vocabulary.PICKS),
         "weekday": one_of(moments.WEEKDAYS),

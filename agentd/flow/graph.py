@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-
 from agentd.flow.declare import FILLED, Condition, When, ends
 from agentd.flow.model import Flow
 
 
 def mermaid(flow: Flow) -> str:
-    """`stateDiagram-v2` with each trigger, its first phrase and its conditions; transitions from any state leave from one node."""
+    """`stateDiagram-v2` with each trigger, its first phrase and its conditions; "*" is a node of its own."""
     lines = ["stateDiagram-v2", "  direction LR", f"  [*] --> {_id(flow.states[0].name)}"]
     for state in flow.states:
         notes = [*(f"asks {slot.name}" for slot in flow.filled_by(state)), *(f"uses {tool.name}" for tool in state.tools)]

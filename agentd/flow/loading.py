@@ -21,7 +21,8 @@ from agentd.flow.model import Flow
 
 _KEYWORD = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 _VOCABULARY: dict[str, Any] = {
-    "State": declare.State, "When": declare.When, "Answer": declare.Answer, "Flow": Flow, "slot": slots.slot, "read": tools.read,
+    "State": declare.State, "When": declare.When, "Answer": declare.Answer,
+    "Flow": Flow, "slot": slots.slot, "read": tools.read,
 }  # fmt: skip
 
 

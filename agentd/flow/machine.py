@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from agentd.flow.model import Flow
 
 
+_Guard = Callable[[EventData], bool]
+
+
 class Place:
     """Where one call stands, for the length of one event. `taken` is the transition that was taken."""
 
@@ -29,7 +32,7 @@ class Place:
 
 
 def rows(flow: Flow) -> Iterator[tuple[int, When, str]]:
-    """Each transition with its place in the list and each state that it leaves from; "*" leaves from all but its own and the last."""
+    """Each transition with its index and each state that it leaves from; "*" is all but its own and the last ones."""
     for index, when in enumerate(flow.transitions):
         for source in when.sources:
             if source != "*":
@@ -66,7 +69,8 @@ def build(flow: Flow) -> Machine:
 
 
 def _row(trigger: str, source: str, dest: str, index: int | None, when: When | None) -> dict[str, Any]:
-    conditions, unless = [], []
+    conditions: list[_Guard] = []
+    unless: list[_Guard] = []
     if trigger == FILLED:
         conditions.append(_filled)
     if when and when.when:
@@ -96,7 +100,8 @@ def _condition(condition: Condition) -> Callable[[EventData], bool]:
 
 def _taking(index: int | None) -> Callable[[EventData], None]:
     def take(event: EventData) -> None:
-        event.model.taken = index
+        place: Any = event.model
+        place.taken = index
 
     return take
 

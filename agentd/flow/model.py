@@ -158,7 +158,7 @@ class Flow:
         return self._step(fs, trigger, now)
 
     def escalate(self, fs: FlowState, now: datetime | None = None) -> FlowState:
-        """Where a state leads that makes no progress: its `stuck` trigger's destination, or the end; Refused in a last state."""
+        """Where a state without progress leads: its `stuck` trigger's destination, or the end; Refused in a last state."""
         return self._step(fs, STUCK, now)
 
     def stuck_now(self, fs: FlowState) -> bool:

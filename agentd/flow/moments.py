@@ -164,9 +164,8 @@ def find_moment(words: Sequence[str], now: datetime, *, bare: bool = False) -> t
         found, place = moment, end
     if found == Moment():
         return None
-    for at in sorted(used, reverse=True):
-        while at and words[at - 1] in _JOINING and at - 1 not in used:
-            at -= 1
+    for at in reversed(range(len(words) - 1)):
+        if words[at] in _JOINING and at + 1 in used:
             used.add(at)
     return _settled(found), frozenset(used)
 

@@ -81,7 +81,7 @@ class Notes:
         return {
             name: _plain(value)
             for name, value in plain.items()
-            if value not in (None, "", 0) and value != () and value != {} or value is False
+            if (value not in (None, "", 0) and value != () and value != {}) or value is False
         }
 
     def offers(self, slot: str) -> tuple[Any, ...]:

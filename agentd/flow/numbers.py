@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
@@ -111,5 +112,5 @@ def spell_digits(figures: str) -> str:
     while cuts and cuts[0] > 4:
         cuts.insert(0, cuts[0] - 3)
     bounds = [0, *cuts, len(figures)]
-    groups = [figures[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    groups = [figures[start:end] for start, end in pairwise(bounds)]
     return ", ".join(" ".join(UNITS[int(figure)] for figure in group) for group in groups)

@@ -15,25 +15,29 @@ TAILS = ("please", "thank you", "thanks")
 """Behind one."""
 
 CORRECTIONS = (
-    "actually", "no actually", "i meant", "no i meant", "i mean", "no i mean", "sorry i meant", "make that", "make it", "no make it",
+    "actually", "no actually", "i meant", "no i meant", "i mean", "no i mean", "sorry i meant", "make that", "make it",
+    "no make it",
     "rather", "no sorry", "sorry", "no", "not that", "wait",
 )  # fmt: skip
 """Before a value that replaces the one said before."""
 
 REPEATS = (
-    "can you repeat that", "sorry can you repeat that", "could you repeat that", "please repeat that", "repeat that", "say that again",
+    "can you repeat that", "sorry can you repeat that", "could you repeat that", "please repeat that", "repeat that",
+    "say that again",
     "can you say that again", "what was that", "what did you say", "what was the first part", "sorry what", "what", "pardon",
     "pardon me", "sorry", "excuse me", "once more", "come again",
 )  # fmt: skip
 THANKS = (
-    "thank you", "thanks", "thank you very much", "perfect", "perfect thanks", "perfect thank you", "great thanks", "great thank you",
+    "thank you", "thanks", "thank you very much", "perfect", "perfect thanks", "perfect thank you", "great thanks",
+    "great thank you",
     "okay thanks", "okay thank you", "wonderful", "lovely",
 )  # fmt: skip
 WAITS = ("wait", "stop", "hold on", "hang on", "one moment", "just a moment", "wait a moment", "one second", "hold on a second")
 GREETINGS = ("hello", "hi", "good morning", "good afternoon", "good evening", "are you there")
 
 PICKS: dict[str, int] = {
-    "the first one": 0, "the first": 0, "first one": 0, "number one": 0, "the earliest": 0, "the earlier one": 0, "any": 0, "either": 0,
+    "the first one": 0, "the first": 0, "first one": 0, "number one": 0, "the earliest": 0, "the earlier one": 0,
+    "any": 0, "either": 0,
     "the second one": 1, "the second": 1, "second one": 1, "number two": 1,
     "the third one": 2, "the third": 2, "third one": 2, "number three": 2,
     "the last one": -1, "the last": -1, "the latest": -1, "the later one": -1,
@@ -43,26 +47,33 @@ PICKS: dict[str, int] = {
 NAME_LEADS = ("my name is", "my name's", "mynames", "my names", "the name is", "name is")
 NAME_LEADS_ASKED = ("this is", "it is", "it's", "its", "i am", "i'm", "im", "call me", "that is", "that's", "thats", "yes")
 NOT_NAMES = frozenset(
-    "a an and my the is number phone please thank thanks calling from i at on for to you your what who how can could no yes it "
-    "about with want would need actually sorry wait stop hello okay not".split()
-)
+    {
+        "a", "an", "and", "my", "the", "is", "number", "phone", "please", "thank", "thanks", "calling", "from", "i", "at", "on",
+        "for", "to", "you", "your", "what", "who", "how", "can", "could", "no", "yes", "it", "about", "with", "want", "would",
+        "need", "actually", "sorry", "wait", "stop", "hello", "okay", "not",
+    }
+)  # fmt: skip
 """A name ends before these."""
 
-AFTER_NAMES = frozenset("and please thank thanks calling from my here".split())
+AFTER_NAMES = frozenset({"and", "please", "thank", "thanks", "calling", "from", "my", "here"})
 """What may follow a bare name."""
 
 PHONE_LEADS = (
-    "my number is", "my phone number is", "the number is", "you can reach me at", "call me at", "call me back on", "and my number is",
+    "my number is", "my phone number is", "the number is", "you can reach me at", "call me at", "call me back on",
+    "and my number is",
     "number is", "it is", "its", "on",
 )  # fmt: skip
 TEXT_LEAD = r"\b(?:please )?(?:tell (?:them|her|him) (?:that )?|the message is (?:that )?|just say (?:that )?)"
 
 FIRST_NAMES = (
     "john", "mary", "james", "anna", "peter", "sarah", "michael", "emma", "david", "laura", "robert", "lisa", "thomas", "julia",
-    "daniel", "susan", "paul", "karen", "mark", "linda", "george", "helen", "steven", "alice", "william", "jane", "richard", "kate",
+    "daniel", "susan", "paul", "karen", "mark", "linda", "george", "helen", "steven", "alice", "william", "jane",
+    "richard", "kate",
 )  # fmt: skip
 LAST_NAMES = (
-    "smith", "jones", "brown", "taylor", "wilson", "miller", "davis", "johnson", "williams", "martin", "clark", "walker", "young",
-    "king", "wright", "hill", "green", "baker", "adams", "carter", "parker", "cooper", "morgan", "murphy", "kelly", "cook", "bell",
+    "smith", "jones", "brown", "taylor", "wilson", "miller", "davis", "johnson", "williams", "martin", "clark", "walker",
+    "young",
+    "king", "wright", "hill", "green", "baker", "adams", "carter", "parker", "cooper", "morgan", "murphy", "kelly",
+    "cook", "bell",
 )  # fmt: skip
 """A small recognizer knows no open list of names: these stand in for all, and a hosted recognizer needs none."""

@@ -15,20 +15,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentd import limits
-from agentd.flow import FILLED, Flow, Notes, Refused, Tool
+from agentd.flow import FILLED, Flow, Refused, Tool
 from agentd.flow import lines as common
 from agentd.flow.notes import Question
-from agentd.flow.slots import Slot
 from agentd.flow.templates import Line
-from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Segment, ThinkRequest, UseTool
+from agentd.messages import Fill, Fire, Outcome, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
+from agentd.providers.rules_draft import Draft
 from agentd.providers.rules_hear import Ear, Small, Understood
-from agentd.providers.rules_say import cut
 from agentd.turn.words import normalise
-
-LAST = 12
-"""Segments kept for a caller who asks to hear the last reply again."""
 
 
 class RulesThinker:
@@ -50,19 +45,12 @@ class RulesThinker:
         return Round(self._flow, self._ear, request).run()
 
 
-class Round:
-    """One round in the making: what is said and proposed so far, and the notes that will be left."""
+class Round(Draft):
+    """One round: what is made of the caller's words, and of what became of the proposals."""
 
     def __init__(self, flow: Flow, ear: Ear, request: ThinkRequest) -> None:
-        self._flow, self._ear, self._request = flow, ear, request
-        self._fs: FlowState = request.flow
-        self._state = flow.state(request.flow)
-        self._notes = Notes.of(request.flow.notes)
-        self._now = flow.local(request.wall)
-        self._lines: list[Line] = []
-        self._proposals: list[Proposal] = []
-        self._repeatable = True
-        self._offered = False
+        super().__init__(flow, request)
+        self._ear = ear
 
     def run(self) -> tuple[list[Segment], Thought]:
         """Think, then cut what is to be said into segments."""
@@ -79,21 +67,6 @@ class Round:
                 case "reply":
                     self._hear(self._request.text)
         return self._finished()
-
-    def _finished(self) -> tuple[list[Segment], Thought]:
-        if any(isinstance(proposal, Fire) for proposal in self._proposals):
-            self._notes = replace(self._notes, owed=tuple(line.text for line in self._lines))
-            self._lines = []
-        request = self._request
-        pieces = [piece for line in self._lines for piece in cut(line)]
-        segments = [
-            Segment(request.reply, request.next_segment + index, piece.text, piece.answer_from)
-            for index, piece in enumerate(pieces)
-        ]
-        if segments and self._repeatable:
-            before = self._notes.last if request.next_segment else ()
-            self._notes = replace(self._notes, last=(*before, *(segment.text for segment in segments))[-LAST:])
-        return segments, Thought(tuple(self._proposals), self._notes.mapping())
 
     # ── Hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +141,7 @@ class Round:
             self._lost(text)
 
     def _answer(self, question: Question | None, yes: bool, fills: dict[str, Any], said_more: bool) -> str | None:
-        """What a yes or a no says to the question: values are put into `fills`; a trigger or "" where it answered, else None."""
+        """What a yes or a no says to the question: values go into `fills`; a trigger or "" where it answered, else None."""
         match question:
             case Question("confirm", slot):
                 if yes:
@@ -242,10 +215,6 @@ class Round:
         else:
             self._next()
 
-    @property
-    def _current(self) -> FlowState:
-        return replace(self._fs, notes=self._notes.mapping())
-
     def _due(self) -> UseTool | None:
         """The first tool whose arguments are all known and that has not run for them."""
         for tool in self._state.tools:
@@ -287,56 +256,6 @@ class Round:
             return self._line(tool.tell, {"offers": self._flow.slots[tool.offers].spoken.say_all(result, self._now)})
         return self._line(tool.tell, {"result": str(result)})
 
-    # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _next(self, *, again: bool = False) -> None:
-        """Ask for the first slot that is missing, else what the state asks; not where a question was just put."""
-        if self._flow.over(self._fs) or (self._lines and self._lines[-1].text.endswith("?")):
-            self._note(question=self._state_question(self._lines[-1].text) if self._lines else None)
-            return
-        for slot in self._flow.missing(self._current):
-            if line := self._question(slot, again=again):
-                self._put_question(line)
-                return
-        if self._state.ask:
-            line = self._line(self._state.ask)
-            self._note(question=self._state_question(line.text))
-            self._put_question(line)
-
-    def _put_question(self, line: Line) -> None:
-        """Ask, in one breath with the values that the sentence before it told."""
-        if (
-            self._lines
-            and self._lines[-1].told is not None
-            and len(self._lines[-1].text) + len(line.text) < limits.SEGMENT_CHARS
-        ):
-            line = self._lines.pop().then(line)
-        self._lines.append(line)
-        if self._notes.question:
-            self._note(question=replace(self._notes.question, told=line.text[: line.answer_from or 0].strip()))
-
-    def _state_question(self, text: str) -> Question:
-        said = {normalise(phrase) for phrases in self._flow.phrases(self._fs.state).values() for phrase in phrases}
-        return Question("state", closed=text == self._state.ask and bool(said & {"yes", "no"}))
-
-    def _question(self, slot: Slot, *, again: bool) -> Line | None:
-        """The question for one slot; None where it is a choice and there is nothing to choose from."""
-        offers = [self._flow.value(slot.name, option) for option in self._notes.offers(slot.name)]
-        if slot.name in self._flow.offering and not offers:
-            return None
-        extra = {"offers": slot.spoken.say_all(offers, self._now)} if offers else None
-        if slot.confirm and slot.spoken.known(self._fs.slots.get(slot.name)):
-            self._note(question=Question("confirm", slot.name, closed=True))
-            return self._line(slot.confirm)
-        if len(offers) == 1 and slot.one:
-            self._note(question=Question("one", slot.name, closed=True))
-            return self._line(slot.one, extra)
-        asked = self._notes.asked.get(slot.name, 0)
-        closed = slot.spoken.listening.closed
-        self._note(question=Question("slot", slot.name, closed=closed), asked={**self._notes.asked, slot.name: asked + 1})
-        other_words = bool(slot.again) and (again or asked > 0) and not self._offered
-        return self._line(slot.again if other_words else slot.ask, extra)
-
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self) -> None:
@@ -375,19 +294,6 @@ class Round:
             self._note(lost=self._notes.lost + 1)
         self._ask_once_more()
 
-    def _say_one_of(self, texts: Any, count: int) -> None:
-        """A line that differs from the last one. It is not worth repeating."""
-        self._repeatable = False
-        if texts:
-            self._lines.append(self._line(texts[count % len(texts)], {"help": self._flow.help}))
-
-    def _ask_once_more(self) -> None:
-        """The open question in other words, behind a line that may be a question itself."""
-        before, self._lines = self._lines, []
-        if self._flow.missing(self._current):
-            self._next(again=True)
-        self._lines = before + self._lines
-
     def _small_talk(self, small: Small, question: Question | None) -> None:
         done = next(
             (name for name, phrases in self._flow.phrases(self._fs.state).items() if "no" in map(normalise, phrases)), ""
@@ -414,16 +320,6 @@ class Round:
             self._lines = [Line(common.ANYTHING)] if not self._flow.missing(self._current) else self._lines
             self._note(question=self._notes.question and replace(self._notes.question, closed=False))
         self._note(lost=0 if yes and asked else self._notes.lost + 1)
-
-    def _say_state(self) -> None:
-        line = self._line(self._state.say)
-        self._lines += [line] if line.text else []
-
-    def _line(self, words: Any, extra: Mapping[str, str] | None = None) -> Line:
-        return self._flow.line(words, self._fs, self._now, extra)
-
-    def _note(self, **changes: Any) -> None:
-        self._notes = replace(self._notes, **changes)
 
 
 def _digest(args: Mapping[str, Any]) -> str:

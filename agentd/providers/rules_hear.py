@@ -67,9 +67,8 @@ class Ear:
 
     def understand(self, text: str, fs: FlowState, now: datetime, *, closed: bool) -> Understood:
         """`closed`: a yes/no question was put, so that a yes is an answer to it."""
-        words = [word for word in normalise(text).split() if word not in FILLERS] or normalise(text).split()
-        said = " ".join(words)
-        if small := self._small(said, closed=closed):
+        said = " ".join(word for word in normalise(text).split() if word not in FILLERS) or normalise(text)
+        if small := self._small(normalise(text), closed=closed) or self._small(said, closed=closed):
             return Understood(small)
         lead, rest, corrected = _lead(said)
         heard = self._request(text if rest == said else rest, fs, now, corrected=corrected)
@@ -121,7 +120,7 @@ class Ear:
 
     def _order(self, fs: FlowState, asked: str) -> list[Slot]:
         """The slot that was asked for, the others of the state, the rest."""
-        own = [slot for slot in self._flow.filled_by(self._flow.state(fs))]
+        own = list(self._flow.filled_by(self._flow.state(fs)))
         others = [slot for slot in self._flow.slots.values() if slot not in own and slot.name not in self._flow.offering]
         return sorted(own + others, key=lambda slot: (slot.name != asked, slot.name not in self._flow.offering))
 

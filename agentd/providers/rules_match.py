@@ -17,9 +17,13 @@ _WORD_ALIKE = 85.0
 """How alike two words must be to count as one: "appointments" is "appointment", "where" is not "there"."""
 
 _LIGHT = frozenset(
-    "a an the to of in on at for with and or i we you he she it they me us my our your is are am was were be do does did have has can "
-    "could would will some any this that there so just well thats whats id im how what".split()  # noqa: SIM905 — a list of words reads as one
-)
+    {
+        "a", "an", "the", "to", "of", "in", "on", "at", "for", "with", "and", "or", "i", "we", "you", "he", "she", "it",
+        "they", "me", "us", "my", "our", "your", "is", "are", "am", "was", "were", "be", "do", "does", "did", "have",
+        "has", "can", "could", "would", "will", "some", "any", "this", "that", "there", "so", "just", "well", "thats",
+        "whats", "id", "im", "how", "what",
+    }
+)  # fmt: skip
 _LIGHT_WEIGHT = 0.3
 """Small words tell requests apart ("how much", "how far"), and must not make them alike."""
 

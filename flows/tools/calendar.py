@@ -21,7 +21,7 @@ SLOT = timedelta(minutes=30)
 
 
 def free(now: datetime, opening: Mapping[int, tuple[time, time]], path: Path | None = None) -> list[datetime]:
-    """The free appointments after `now`, as naive local times in order. `opening` holds the hours of each weekday (0 is Monday)."""
+    """The free appointments after `now`, as naive local times in order. `opening`: each weekday's hours, 0 is Monday."""
     with closing(sqlite3.connect(path or place(), timeout=5)) as database, database:
         database.execute("CREATE TABLE IF NOT EXISTS appointments (start TEXT PRIMARY KEY, taken INTEGER NOT NULL)")
         days = [now.date() + timedelta(ahead) for ahead in range(DAYS + 1)]

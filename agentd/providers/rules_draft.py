@@ -1,0 +1,128 @@
+"""A round of the rule-based thinker in the making: what it says, what it asks, what it proposes, and its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agentd import limits
+from agentd.flow import Flow, Notes
+from agentd.flow.notes import Question
+from agentd.flow.slots import Slot
+from agentd.flow.templates import Line
+from agentd.flow.tools import Words
+from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest
+from agentd.providers.base import Thought
+from agentd.providers.rules_say import cut
+from agentd.turn.words import normalise
+
+LAST = 12
+"""Segments kept for a caller who asks to hear the last reply again."""
+
+
+class Draft:
+    """What is said and proposed so far, and the notes that will be left. `finished` makes it final."""
+
+    def __init__(self, flow: Flow, request: ThinkRequest) -> None:
+        self._flow, self._request = flow, request
+        self._fs: FlowState = request.flow
+        self._state = flow.state(request.flow)
+        self._notes = Notes.of(request.flow.notes)
+        self._now = flow.local(request.wall)
+        self._lines: list[Line] = []
+        self._proposals: list[Proposal] = []
+        self._repeatable = True
+        self._offered = False
+
+    def _finished(self) -> tuple[list[Segment], Thought]:
+        """What the round comes to. Beside a transition nothing is said yet: its words are owed."""
+        if any(isinstance(proposal, Fire) for proposal in self._proposals):
+            self._notes = replace(self._notes, owed=tuple(line.text for line in self._lines))
+            self._lines = []
+        request = self._request
+        pieces = [piece for line in self._lines for piece in cut(line)]
+        segments = [
+            Segment(request.reply, request.next_segment + index, piece.text, piece.answer_from)
+            for index, piece in enumerate(pieces)
+        ]
+        if segments and self._repeatable:
+            before = self._notes.last if request.next_segment else ()
+            self._notes = replace(self._notes, last=(*before, *(segment.text for segment in segments))[-LAST:])
+        return segments, Thought(tuple(self._proposals), self._notes.mapping())
+
+    def _next(self, *, again: bool = False) -> None:
+        """Ask for the first slot that is missing, else what the state asks; not where a question was just put."""
+        if self._flow.over(self._fs) or (self._lines and self._lines[-1].text.endswith("?")):
+            self._note(question=self._state_question(self._lines[-1].text) if self._lines else None)
+            return
+        for slot in self._flow.missing(self._current):
+            if line := self._question(slot, again=again):
+                self._put_question(line)
+                return
+        if self._state.ask:
+            line = self._line(self._state.ask)
+            self._note(question=self._state_question(line.text))
+            self._put_question(line)
+
+    def _put_question(self, line: Line) -> None:
+        """Ask, in one breath with the values that the sentence before it told."""
+        if (
+            self._lines
+            and self._lines[-1].told is not None
+            and len(self._lines[-1].text) + len(line.text) < limits.SEGMENT_CHARS
+        ):
+            line = self._lines.pop().then(line)
+        self._lines.append(line)
+        if self._notes.question:
+            self._note(question=replace(self._notes.question, told=line.text[: line.answer_from or 0].strip()))
+
+    def _state_question(self, text: str) -> Question:
+        said = {normalise(phrase) for phrases in self._flow.phrases(self._fs.state).values() for phrase in phrases}
+        return Question("state", closed=text == self._state.ask and bool(said & {"yes", "no"}))
+
+    def _question(self, slot: Slot, *, again: bool) -> Line | None:
+        """The question for one slot; None where it is a choice and there is nothing to choose from."""
+        offers = [self._flow.value(slot.name, option) for option in self._notes.offers(slot.name)]
+        if slot.name in self._flow.offering and not offers:
+            return None
+        extra = {"offers": slot.spoken.say_all(offers, self._now)} if offers else None
+        if slot.confirm and slot.spoken.known(self._fs.slots.get(slot.name)):
+            self._note(question=Question("confirm", slot.name, closed=True))
+            return self._line(slot.confirm)
+        if len(offers) == 1 and slot.one:
+            self._note(question=Question("one", slot.name, closed=True))
+            return self._line(slot.one, extra)
+        asked = self._notes.asked.get(slot.name, 0)
+        closed = slot.spoken.listening.closed
+        self._note(question=Question("slot", slot.name, closed=closed), asked={**self._notes.asked, slot.name: asked + 1})
+        other_words = bool(slot.again) and (again or asked > 0) and not self._offered
+        return self._line(slot.again if other_words else slot.ask, extra)
+
+    def _ask_once_more(self) -> None:
+        """The open question in other words, behind a line that may be a question itself."""
+        before, self._lines = self._lines, []
+        if self._flow.missing(self._current):
+            self._next(again=True)
+        self._lines = before + self._lines
+
+    def _say_one_of(self, texts: Sequence[str], count: int) -> None:
+        """A line that differs from the last one. It is not worth repeating."""
+        self._repeatable = False
+        if texts:
+            self._lines.append(self._line(texts[count % len(texts)], {"help": self._flow.help}))
+
+    def _say_state(self) -> None:
+        line = self._line(self._state.say)
+        self._lines += [line] if line.text else []
+
+    def _line(self, words: Words, extra: Mapping[str, str] | None = None) -> Line:
+        return self._flow.line(words, self._fs, self._now, extra)
+
+    def _note(self, **changes: Any) -> None:
+        self._notes = replace(self._notes, **changes)
+
+    @property
+    def _current(self) -> FlowState:
+        """The flow's state with the notes as they are now."""
+        return replace(self._fs, notes=self._notes.mapping())
