@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from agentd.messages import Asked, CloseMedia, Hold, KeyPressed, NewEpoch, Resume, SpeechOnset, Timer, UtteranceEnded
+from agentd.messages import (
+    ActorRestarted,
+    Asked,
+    CloseMedia,
+    Hold,
+    KeyPressed,
+    NewEpoch,
+    Resume,
+    SpeechOnset,
+    Timer,
+    UtteranceEnded,
+)
+from agentd.turn import words
 from agentd.turn.commands import Continue, Event, Finish, Freeze, HandOver, Line, RunTools, Say, Thaw, Then, Thought, Why
 from agentd.turn.draft import Draft
 from agentd.turn.value import State
@@ -28,22 +40,32 @@ class Actions(Draft):
         self._set(utterance=False)
 
     def await_silence(self, event: Event) -> None:
-        """Nothing was said: wait for the caller again."""
+        """Nothing was said: wait for the caller again. A cough does not put off the prompt."""
         self._disarm(Timer.STUCK)
-        self._arm(Timer.SILENCE, self.turn.timing.silence)
+        timing = self.turn.timing
+        self._arm(Timer.SILENCE, max(timing.resume, timing.silence - (event.at - self.turn.silent_since)))
+
+    def _add(self, text: str, *, sure: bool) -> None:
+        """Words begin a turn, or go on with one of whose reply nothing was heard."""
+        again = self.turn.reopened and not self.turn.heard
+        self._set(turn=self.turn.turn if again else self.turn.turn + 1, parts=(*self.turn.parts, text) if again else (text,))
+        self._set(sure=sure, reopened=True, heard=False)
+
+    def _take(self, text: str, *, sure: bool, since: float) -> None:
+        """The caller's words are answered."""
+        self._add(text, sure=sure)
+        self._set(utterance=False, silent_since=since, prompts=0, misheard=0, retries=0, false_starts=0)
+        self._begin(Why.REPLY, number=self.turn.turn)
 
     def take_turn(self, event: UtteranceEnded) -> None:
-        """The caller's words begin a turn, or go on with one that was reopened."""
-        again = self.turn.reopened
-        parts = (*self.turn.parts, event.text) if again else (event.text,)
-        self._set(parts=parts, sure=event.sure, reopened=False, utterance=False, silent_since=event.end_at)
-        self._set(prompts=0, misheard=0, retries=0)
-        self._begin(Why.REPLY, number=self.turn.turn if again else self.turn.turn + 1)
+        """The caller's words are a turn, or the rest of one that was reopened."""
+        self._take(event.text, sure=event.sure, since=event.end_at)
 
-    def take_again(self, event: UtteranceEnded) -> None:
-        """Nothing was added: what was said before is answered after all."""
-        self._set(reopened=False, utterance=False, silent_since=event.end_at)
-        self._begin(Why.REPLY, number=self.turn.turn)
+    def take_again(self, event: UtteranceEnded | ActorRestarted) -> None:
+        """Nothing was added: the reply that was dropped is made after all."""
+        since = event.end_at if isinstance(event, UtteranceEnded) else event.at
+        self._set(utterance=False, silent_since=since, false_starts=self.turn.false_starts + 1)
+        self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
 
     def ask_again(self, event: Event) -> None:
         """There was speech and no words."""
@@ -57,11 +79,15 @@ class Actions(Draft):
             self._disarm(Timer.SILENCE)
             self._arm(Timer.KEYS, self.turn.timing.keys)
 
+    def add_words(self, event: UtteranceEnded) -> None:
+        """Words between the keys of a number stand before it; the number's end is waited for."""
+        self._disarm(Timer.STUCK)
+        if words.has_words(event.text):
+            self._add(event.text, sure=event.sure)
+
     def take_number(self, event: Event) -> None:
-        """The keys make a turn."""
-        self._set(parts=(" ".join(self.turn.keys.rstrip("#") or "#"),), sure=True, reopened=False, silent_since=event.at)
-        self._set(prompts=0, misheard=0, retries=0, utterance=False)
-        self._begin(Why.REPLY, number=self.turn.turn + 1)
+        """The keys are a turn, or the rest of one."""
+        self._take(" ".join(self.turn.keys.rstrip("#") or "#"), sure=True, since=event.at)
 
     # ── Barge-in ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,10 +99,13 @@ class Actions(Draft):
 
     def confirm(self, event: Event) -> None:
         """It is a barge-in; or, where nothing of the reply was heard, the caller going on with the turn."""
-        again = not self.turn.heard and bool(self.turn.parts) and self.turn.back is State.SPEAKING
-        self.abandon(event)
-        self._set(reopened=again, final=False, said=False, outcome="")
+        self.reopen(event)
         self._do(Thaw(confirmed=True))
+
+    def lose(self, event: Event) -> None:
+        """The reply broke under the suspicion: if the caller says nothing after all, it is made again."""
+        self.confirm(event)
+        self._set(reopened=True)
 
     def reject(self, event: Event) -> None:
         """It was none: go on from the word that was cut, unless more noise follows."""
@@ -94,13 +123,14 @@ class Actions(Draft):
 
     def abandon(self, event: Event) -> None:
         """The reply is dropped, wherever it is: the epoch rises."""
-        self._set(epoch=self.turn.epoch + 1, tools=0, complete=False, keys="")
+        self._set(epoch=self.turn.epoch + 1, tools=0, complete=False, keys="", final=False, said=False, outcome="")
         self._do(NewEpoch(self.turn.epoch))
 
     def reopen(self, event: Event) -> None:
-        """The caller goes on before anything of the reply was heard."""
+        """The caller has the floor. Where nothing of the reply was heard yet, what it answers is still open."""
+        again = not self.turn.heard and not self.turn.outcome
         self.abandon(event)
-        self._set(reopened=bool(self.turn.parts))
+        self._set(reopened=again)
 
     # ── The reply ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,24 +230,25 @@ class Actions(Draft):
 
     def farewell(self, event: Event) -> None:
         """The goodbye was heard."""
+        self._set(said=True)
         self._arm(Timer.FAREWELL, self.turn.timing.farewell)
 
-    def hang_up(self, event: Event) -> None:
-        """The line drops."""
-        self._set(leaving=True)
-        self._do(CloseMedia(1000))
+    def insist(self, event: Event) -> None:
+        """Whatever the caller says now, the call ends."""
+        self._set(final=True)
 
     def hand_over(self, event: Event) -> None:
         """The next step is stored first; the carrier asks for it when the socket is closed."""
         if not self.turn.leaving:
             self._do(HandOver(self.turn.outcome or "asked"))
             self._set(outcome="transferred")
-            self.hang_up(event)
+            self.close(event)
 
     def close(self, event: Event) -> None:
         """The socket is closed, whatever the caller hears."""
         if not self.turn.leaving:
-            self.hang_up(event)
+            self._set(leaving=True)
+            self._do(CloseMedia(1000))
 
     def _finish(self, outcome: str) -> None:
         self._do(NewEpoch(self.turn.epoch + 1), Finish(outcome))

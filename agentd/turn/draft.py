@@ -44,6 +44,7 @@ class Draft:
     def _begin(self, why: Why, *, number: int, prompt: int = 0) -> None:
         """A reply: its first round, with the turn's own words."""
         self._set(turn=number, why=why, heard=False, asked=None, complete=False, tools=0, then=Then.LISTEN, fillers=0, keys="")
+        self._set(reopened=False)
         self._do(Think(self.turn.reply, why, " ".join(self.turn.parts), self.turn.sure, prompt))
 
     def take_timer(self, event: TimerFired) -> bool:
@@ -60,6 +61,8 @@ class Draft:
         if state is State.ENDED:
             return
         self._do(Attend(state in AUDIBLE))
+        if state is State.LISTENING:
+            self._set(silent_since=event.at)
         if state is State.LISTENING and self.turn.keys:
             self._arm(Timer.KEYS, timing.keys)
         elif state is State.LISTENING and not self.turn.utterance:

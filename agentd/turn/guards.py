@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentd.messages import ActorRestarted, KeyPressed, Partial, UtteranceEnded
+from agentd.messages import ActorDown, ActorRestarted, KeyPressed, Partial, UtteranceEnded
 from agentd.turn import words
 from agentd.turn.commands import Event, Then, Thought
 from agentd.turn.draft import Draft
@@ -19,7 +19,7 @@ class Guards(Draft):
 
     def has_words(self, event: UtteranceEnded) -> bool:
         """There are words that are more than "um"."""
-        return any(word not in words.FILLERS for word in words.normalise(event.text).split())
+        return words.has_words(event.text)
 
     def interrupts(self, event: Partial | UtteranceEnded) -> bool:
         """Sure words that take the turn: two words, a stop word, or an answer to what has just been asked."""
@@ -32,11 +32,19 @@ class Guards(Draft):
             case Meaning.BACKCHANNEL:
                 return answering
             case Meaning.NOTHING:
-                return answering and any(word not in words.FILLERS for word in words.normalise(event.text).split())
+                return answering and words.has_words(event.text)
 
     def reopened(self, event: Event) -> bool:
         """The caller went on before the reply was heard; what was said before still wants an answer."""
         return self.turn.reopened
+
+    def false_starts_left(self, event: Event) -> bool:
+        """A sound may still stop the thinking before it turns out to be words."""
+        return self.turn.false_starts < self.turn.timing.false_starts
+
+    def keyed(self, event: Event) -> bool:
+        """A number is being keyed in."""
+        return bool(self.turn.keys)
 
     def speech(self, event: UtteranceEnded) -> bool:
         """It was a voice for long enough to have been meant."""
@@ -70,9 +78,15 @@ class Guards(Draft):
         """Tools are running."""
         return self.turn.tools > 0
 
-    def lost_reply(self, event: ActorRestarted) -> bool:
-        """The actor that failed held a part of the reply."""
-        return event.actor in {"thinker", "speaker"}
+    def lost_reply(self, event: ActorRestarted | ActorDown) -> bool:
+        """The actor that failed held a part of the reply. A thinker that is done holds none; an apology needs no voice."""
+        match event.actor:
+            case "thinker":
+                return not self.turn.complete
+            case "speaker":
+                return self.turn.outcome != "failed"
+            case _:
+                return False
 
     def lost_hearing(self, event: ActorRestarted) -> bool:
         """The actor that failed was in the middle of an utterance."""
@@ -105,6 +119,10 @@ class Guards(Draft):
     def leaving(self, event: Event) -> bool:
         """The socket was told to close."""
         return self.turn.leaving
+
+    def goodbye_heard(self, event: Event) -> bool:
+        """The caller need not wait for us to hang up."""
+        return self.turn.said
 
     def was_greeting(self, event: Event) -> bool:
         """The suspicion fell on the greeting."""

@@ -51,12 +51,16 @@ class Timing:
     """The second filler of one wait; there is no third: a voice that repeats "one moment" is worse than silence."""
 
     fillers: int = 2
+    """As many as one wait gets."""
 
     misheard: int = 2
     """Speech without words: asked twice to say it again, then a human or goodbye."""
 
     real_speech: float = 0.5
     """Shorter sounds without words are no speech: a cough is not asked to repeat itself."""
+
+    false_starts: int = 3
+    """Sounds without words that stop the thinking; then it goes on through them, or a noisy line would never get an answer."""
 
     stale: int = 3
     """Turns without progress before the machine escalates."""
@@ -71,5 +75,7 @@ class Timing:
     """After the goodbye, before the line drops: time for a last "wait"."""
 
     call: float = limits.CALL_S
+    """The longest call: beyond an hour it is a forgotten handset."""
 
     patience: MappingProxyType[str, float] = field(default_factory=lambda: PATIENCE)
+    """How long each state may last with nothing happening."""

@@ -38,8 +38,8 @@ class Turn:
     `asked` is the caller's sample from which on an answer to the reply's question may begin; `onset` that of the suspected
     barge-in; `utterance` whether the caller is in the middle of one; `complete` whether the reply is thought to its end;
     `helper` whether the flow knows a human; `final` whether nothing can stop the call's end any more; `leaving` whether the
-    socket was told to close; `said` whether the goodbye was heard; `stale`, `misheard`, `prompts`, `fillers` and
-    `retries` count.
+    socket was told to close; `said` whether the goodbye was heard; `stale`, `misheard`, `prompts`, `fillers`,
+    `retries` and `false_starts` (the caller seemed to go on, and added nothing) count.
     """
 
     state: State = State.CONNECTING
@@ -70,6 +70,7 @@ class Turn:
     stale: int = 0
     fillers: int = 0
     retries: int = 0
+    false_starts: int = 0
     armed: frozenset[Timer] = frozenset()
     timing: Timing = field(default_factory=Timing)
 

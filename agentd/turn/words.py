@@ -64,6 +64,11 @@ def meaning(text: str) -> Meaning:
     return Meaning.WORDS if len(words) > 1 else Meaning.NOTHING
 
 
+def has_words(text: str) -> bool:
+    """Whether there are words in `text` that are more than "um"."""
+    return any(word not in FILLERS for word in normalise(text).split())
+
+
 def is_short_answer(text: str) -> bool:
     """Whether `text` is a yes or a no and nothing else."""
     return normalise(text) in AFFIRMATIONS | NEGATIONS
