@@ -45,7 +45,8 @@ class House:
     def admit(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> MediaAdmission[str] | Response:
         self.asked.append((path, headers, tuple(offered)))
         token = path.removeprefix("/media/")
-        return MediaAdmission(offered[0], token) if token.startswith("good") else Response(403, b"no\n")
+        chosen = "audio.other.org" if token == "good-foreign" else offered[0]
+        return MediaAdmission(chosen, token) if token.startswith("good") else Response(403, b"no\n")
 
     async def media(self, claim: str, socket: WebSocketConnection) -> None:
         self.claims.append(claim)

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 import trio
-from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
+from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed
 
 from agentd import limits
@@ -174,6 +174,19 @@ async def test_an_idle_connection_is_closed_after_its_time(autojump_clock: MockC
         nursery.cancel_scope.cancel()
 
 
+async def test_a_peer_that_takes_no_bytes_is_dropped(autojump_clock: MockClock) -> None:
+    house = House()
+    ours, theirs = lockstep_stream_pair()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.door.serve, [OneListener(theirs)])
+        await ours.send_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        await trio.sleep(limits.WRITE_DEADLINE_S - 0.1)
+        assert house.door.connections == 1
+        await trio.sleep(0.2)
+        assert house.door.connections == 0
+        nursery.cancel_scope.cancel()
+
+
 async def test_more_connections_than_there_may_be_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CONNECTIONS", 2)
     async with open_house() as house:
@@ -207,6 +220,13 @@ async def test_an_admitted_socket_gets_its_handler_and_its_own_subprotocol(subpr
         assert house.claims == ["good-1"]
         [(path, _, offered)] = house.asked
         assert (path, offered) == ("/media/good-1", (subprotocol,))
+
+
+async def test_a_subprotocol_that_was_not_offered_is_never_answered(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_house() as house:
+        with caplog.at_level(logging.CRITICAL, logger="agentd.http.server"):
+            assert (await house.ask(handshake("/media/good-foreign"))).startswith(b"HTTP/1.1 500 ")
+        assert house.claims == []
 
 
 async def test_what_is_not_admitted_gets_the_refusal_and_no_handler() -> None:
