@@ -17,7 +17,9 @@ import trio
 from agentd import limits
 from agentd.actors.kit import Mailbox
 from agentd.actors.lines import Lines
+from agentd.actors.listener import ListenerMessage
 from agentd.actors.memory import Memory
+from agentd.actors.transport import Order
 from agentd.flow.model import Flow
 from agentd.flow.refusal import Refused
 from agentd.messages import (
@@ -83,11 +85,11 @@ class Log(Protocol):
 class Ports:
     """The mailboxes of the other actors, and the transport's channel for lines that need no voice."""
 
-    transport: Mailbox[object]
-    listener: Mailbox[object]
-    thinker: Mailbox[object]
-    speaker: Mailbox[object]
-    tools: Mailbox[object]
+    transport: Mailbox[Order]
+    listener: Mailbox[ListenerMessage]
+    thinker: Mailbox[ThinkRequest | NewEpoch]
+    speaker: Mailbox[Segment | ReplyEnd | NewEpoch]
+    tools: Mailbox[RunTool]
     audio: trio.MemorySendChannel[Audio | ReplyEnd]
 
 

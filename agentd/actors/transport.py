@@ -39,12 +39,13 @@ from agentd.messages import (
     MediaStarted,
     MediaStopped,
     NewEpoch,
+    Record,
     ReplyEnd,
     Resume,
     ShutdownAsked,
 )
 
-Order = Hold | Resume | NewEpoch | CloseMedia
+Order = Hold | Resume | NewEpoch | CloseMedia | Record
 
 
 class SocketClosed(Exception):
@@ -82,6 +83,9 @@ class Sink(Protocol):
 
     def cut_agent(self, pos: int) -> None:
         """Nothing of the agent's audio from `pos` on is played."""
+
+    def resume(self) -> None:
+        """Write from here on, where writing waited for the caller's consent."""
 
 
 @dataclass(slots=True)
@@ -275,6 +279,8 @@ class Transport:
                         await self._report.send(stopped)
                 case CloseMedia(code):
                     self._closing = code
+                case Record():
+                    self._sink.resume()
             self._rouse()
 
     def _silence(self, now: float) -> None:

@@ -39,6 +39,9 @@ MARGIN_S: Final = 0.06
 MARK_S: Final = 2.0
 """A mark that has not come back so long after its audio should have been played is lost."""
 
+GRAIN_S: Final = 0.002
+"""Nothing is looked at again sooner, so that a rounding error cannot spin."""
+
 Report = PlaybackBegan | Audible | Asked | SegmentHeard | RanDry | ReplyHeard
 
 
@@ -305,7 +308,7 @@ class Playout:
             if piece.end is not None:
                 waits = piece.marked and not piece.acked
                 times.append(self._at(piece.end) + (MARK_S if waits else MARGIN_S))
-        return max(now, min(times)) if times else None
+        return max(now + GRAIN_S, min(times)) if times else None
 
     # ── Barge-in ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -112,3 +112,24 @@ class Recording:
                 file.close()
             except OSError:
                 return  # the first error is the one that is told
+
+
+class Unrecorded:
+    """What a call that is not recorded writes to."""
+
+    failed: str | None = None
+
+    def caller(self, pos: int, pcm: bytes) -> None:
+        """Nothing is kept."""
+
+    def agent(self, pos: int, pcm: bytes) -> None:
+        """Nothing is kept."""
+
+    def cut_agent(self, pos: int) -> None:
+        """Nothing was kept."""
+
+    def resume(self) -> None:
+        """There is nothing to go on with."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
