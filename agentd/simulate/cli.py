@@ -32,14 +32,22 @@ def main(argv: Sequence[str]) -> int:
     except SimulationError as error:
         print(error, file=sys.stderr)
         return 1
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1] is not None:
+            raise
+        return _interrupted()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 1
+        return _interrupted()
     if options.json:
         print(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     else:
         print(f"\n{len(reports)} call(s), as heard at the loudspeaker:\n{table(reports)}")
     return 0 if all(report.outcome == "completed" for report in reports) else 1
+
+
+def _interrupted() -> int:
+    print("interrupted: the call under way was dropped", file=sys.stderr)
+    return 1
 
 
 async def _calls(scenario: Scenario, options: argparse.Namespace) -> list[CallReport]:
@@ -60,8 +68,9 @@ async def _calls(scenario: Scenario, options: argparse.Namespace) -> list[CallRe
 
 def _ending(report: CallReport, out: Path | None) -> str:
     steps = f"{report.steps_done} of {report.steps} steps, {report.seconds:.1f} s"
+    lost = f"; the daemon was too slow for {report.lost} frames" if report.lost else ""
     where = f"; recorded in {out}" if out else ""
-    return f"{report.scenario}: {report.outcome}: {report.why} ({steps}{where})"
+    return f"{report.scenario}: {report.outcome}: {report.why} ({steps}{lost}{where})"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 import trio
 import trio_websocket
+from trio.testing import MockClock
 
 from agentd.simulate.alignment import missing_samples
-from agentd.simulate.audio import read_wav
+from agentd.simulate.audio import Samples, read_wav, rms
 from agentd.simulate.call import place_call
+from agentd.simulate.documents import Stream
+from agentd.simulate.line import Line
 from agentd.simulate.measure import measure_recording
+from agentd.simulate.media import Media, Settings, Traffic
+from agentd.simulate.playout import Tick
 from agentd.simulate.report import CallReport
-from agentd.simulate.scenario import UTTERANCES, HangUp, Interject, Key, Say, Scenario, Silence, Wait
+from agentd.simulate.scenario import UTTERANCES, HangUp, Interject, Key, Noise, Say, Scenario, Silence, Wait
 from agentd.simulate.signing import sign
 from tests.unit.simulate.fakedaemon import HANGUP, Daemon, Ear, Socket, chirp, speak, stream, tone
 
@@ -74,6 +79,7 @@ async def test_the_gap_is_taken_at_the_loudspeaker(autojump_clock: object, tmp_p
     report = await place(Daemon([stream()], answering), Wait(0.7, 15), Say(HOURS), Silence(10), out=tmp_path)
     (turn,) = report.figures.turns
     assert 0.38 <= turn.gap <= 0.50  # the fake waits 0.4 s by 20 ms steps; no prebuffer is left to wait for at 160 ms lead
+    assert report.figures.interruptions == ()
     (from_file,) = measure_recording(tmp_path / "caller.wav")
     assert from_file == turn
     assert json.loads((tmp_path / "report.json").read_text())["figures"]["turns"][0]["gap"] == turn.gap
@@ -82,15 +88,17 @@ async def test_the_gap_is_taken_at_the_loudspeaker(autojump_clock: object, tmp_p
     assert report.figures.holes == ()
 
 
-async def test_the_metadata_comes_first_and_then_a_frame_each_20_ms(autojump_clock: object) -> None:
+async def test_the_metadata_comes_first_then_a_frame_each_20_ms_and_a_hang_up_ends_all(autojump_clock: object) -> None:
     ears: list[Ear] = []
 
     async def listen(socket: Socket) -> None:
         ears.append(Ear(socket))
         await ears[0].run()
 
-    await place(Daemon([stream()], listen), Silence(2), HangUp())
+    daemon = Daemon([stream(then="<Say>bye</Say><Redirect>/sautikit/voice</Redirect>")], listen)
+    report = await place(daemon, Silence(2), HangUp())
     (ear,) = ears
+    assert (report.said, len(daemon.asked)) == ((), 1)  # nobody is there any more to be asked for
     assert ear.texts == ["tok"]
     assert {len(frame) for frame in ear.frames} == {320}
     assert 98 <= len(ear.frames) <= 101
@@ -241,6 +249,59 @@ async def test_keys_and_marks_travel_in_the_jambonz_dialect(autojump_clock: obje
         {"type": "mark", "data": {"name": "m1", "event": "playout"}},
         {"event": "dtmf", "dtmf": "5", "duration": 1600},
     ]
+
+
+async def test_after_a_cough_the_caller_waits_for_quiet_from_its_end_and_for_no_answer(autojump_clock: object) -> None:
+    async def greeting(socket: Socket) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Ear(socket).run)
+            await speak(socket, tone(1.0))
+            await trio.sleep_forever()
+
+    report = await place(Daemon([stream()], greeting), Interject("cough", COUGH, 0.8), Wait(0.7, 15), HangUp())
+    assert report.notes == ()
+    assert 2.2 <= report.seconds <= 2.4  # 0.8 s of the greeting, 0.74 s of coughing, 0.7 s of quiet
+
+
+async def test_the_daemon_hears_the_noise_and_the_figures_do_not(autojump_clock: object) -> None:
+    ears: list[Ear] = []
+
+    async def listen(socket: Socket) -> None:
+        ears.append(Ear(socket))
+        await ears[0].run()
+
+    report = await place(Daemon([stream()], listen), Silence(1), HangUp(), noise=Noise("white", 10))
+    assert 600 < rms(ears[0].samples) < 900  # 10 dB below 2300
+    assert np.array_equal(report.recording.microphone[: len(ears[0].samples)][-4000:], ears[0].samples[-4000:])
+    assert not report.recording.voice.any()
+
+
+async def test_what_waits_for_a_slow_socket_goes_out_as_one_frame() -> None:
+    line = Line(8000, None, lambda _: None)
+    media = Media(Stream("ws://127.0.0.1:1/", "inbound_track", 8000, ""), line, Settings(dialect="jambonz"), Traffic())
+    for _ in range(3):
+        media.exchange(np.full(160, 7, dtype=np.int16))
+    media.press("1")
+    media.exchange(np.zeros(160, dtype=np.int16))
+    messages = media._gathered(media._to_send.receive_nowait())
+    assert [len(message) for message in messages if isinstance(message, bytes)] == [960, 320]
+    assert [type(message) for message in messages] == [bytes, str, bytes]
+
+
+async def test_a_late_tick_is_caught_up(autojump_clock: MockClock) -> None:
+    line = Line(8000, None, lambda _: None)
+
+    class Slow:
+        def exchange(self, microphone: Samples) -> Tick:
+            if line.loudspeaker.ticks % 10 == 0:
+                autojump_clock.jump(0.05)
+            return Tick(np.zeros(160, dtype=np.int16), 0)
+
+    line.attach(Slow())
+    with trio.move_on_after(10):
+        await line.run()
+    assert abs(line.loudspeaker.ticks - 500) <= 3
+    assert max(line.lateness) == pytest.approx(0.03)
 
 
 async def test_disconnect_ends_the_stream(autojump_clock: object) -> None:

@@ -9,8 +9,11 @@ import pytest
 
 from agentd.simulate.alignment import missing_samples
 from agentd.simulate.audio import Resampler, Samples, read_mono, write_wav
+from agentd.simulate.caller import Sound
 from agentd.simulate.errors import SimulationError
+from agentd.simulate.loudspeaker import Recording
 from agentd.simulate.measure import holes, interruption, jitter, measure_recording, percentile, speeches, turns, voiced
+from agentd.simulate.report import figures
 from agentd.simulate.scenario import UTTERANCES
 from tests.unit.simulate.fakedaemon import chirp
 
@@ -170,6 +173,21 @@ def test_cut_twice_in_the_same_word_repeats_it_twice() -> None:
     result = missing_samples(reference, played)
     assert (result.missing, result.pieces) == (0, 3)
     assert result.repeated == pytest.approx(1000 + 1400, abs=16)
+
+
+def test_a_word_said_twice_is_found_where_it_belongs() -> None:
+    word = read_mono(UTTERANCES / "hello.wav", RATE)
+    reference = np.concatenate([word, PAUSE, word])
+    result = missing_samples(reference, np.concatenate([word, PAUSE, PAUSE, word]))
+    assert (result.missing, result.repeated) == (0, 0)
+
+
+def test_a_cough_in_a_pause_of_the_agents_is_not_answered() -> None:
+    agent, cough = sounding(6, (0, 1), (2, 3), (5, 6)), sounding(6, (1.3, 1.6), (4, 4.5))
+    recording = Recording(RATE, cough, cough, agent, FULL)
+    sounds = [Sound("cough", "", int(1.3 * RATE), int(1.6 * RATE)), Sound("say", "", 4 * RATE, int(4.5 * RATE))]
+    (turn,) = figures(recording, sounds, [], []).turns
+    assert turn.gap == pytest.approx(0.5, abs=0.006)
 
 
 @pytest.mark.parametrize(("rate", "to"), [(8000, 16000), (16000, 8000)])
