@@ -134,12 +134,14 @@ class Espeak:
             raise ProviderError(STAGE, f"espeak-ng failed with code {failed}")
 
     def _words(self, heard: list[tuple[int, int]], text: str, places: list[int], rate: int) -> list[Word]:
-        """espeak's word events in the text as it was given, rising, each with the characters up to its white space."""
-        words: list[Word] = []
+        """espeak's word events in the text as it was given, rising; each has the characters up to the next one.
+
+        espeak runs some words into one ("I am"), and counts wrongly inside some numbers: an event that goes back is dropped.
+        """
+        begun: list[tuple[int, int]] = []
         for sample, at in heard:
             char = places[min(max(at, 0), len(places) - 1)]
-            if words and char <= words[-1].char:
-                continue  # espeak counts wrongly inside some numbers
-            length = len(text[char:].split(maxsplit=1)[0]) if text[char:].strip() else 0
-            words.append(Word(round(sample * rate / self._rate), char, length))
-        return words
+            if not begun or char > begun[-1][1]:
+                begun.append((round(sample * rate / self._rate), char))
+        ends = [*(char for _, char in begun), len(text)][1:]
+        return [Word(sample, char, len(text[char:end].rstrip())) for (sample, char), end in zip(begun, ends, strict=True)]
