@@ -113,11 +113,11 @@ def jsgf(flow: Flow, state: State, name: str) -> str:
     values += [one_of(slot.examples) for slot in own]
     values += ["<pick>"] if any(slot.name in flow.offering for slot in own) else []
     rules = {"short_or_value": " | ".join(dict.fromkeys(filter(None, ["<short>", *values])))}
-    if plain:
-        rules["plain"] = f"[<lead>] ({plain}) [<tail>]"
-    rules["timed"] = f"<before>{f' | [<lead>] ({dated})' if dated else ''}"
-    moment = " [<moment>]" if any(map(_is_time, flow.slots.values())) else ""
-    body = f"[<filler>] ([<timed>]{moment} [<tail>]{' | <plain>' if plain else ''}) | <short_or_value>"
+    rules |= {name: said for name, said in (("plain", plain), ("dated", dated)) if said}
+    moment = "[<moment>]" if any(map(_is_time, flow.slots.values())) else ""
+    request = " ".join(filter(None, ["[<dated>]" if dated else "", moment]))
+    either = " | ".join(filter(None, ["<plain>" if plain else "", request]))
+    body = f"[<filler>] [<before> | <lead>] {f'({either})' if either else ''} [<tail>] | <short_or_value>"
     text = [f"#JSGF V1.0;\ngrammar {name};\npublic <utterance> = {body};\n"]
     needed = _closure(re.findall(r"<(\w+)>", body), rules)
     text += [f"<{rule}> = {(rules | _shared())[rule]};\n" for rule in needed]

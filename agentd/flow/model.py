@@ -173,19 +173,14 @@ class Flow:
         """
         if unknown := [name for name in values if name not in self.slots]:
             raise Refused(f"there is no slot {unknown[0]!r} in this flow")
-        given = dict(values)
+        slots = checked(self.owners, {**fs.slots, **values})
         for name, tool in self.offering.items():
-            if (
-                name not in given
-                and name in fs.slots
-                and any(fs.slots.get(need) != given[need] for need in tool.args.model_fields if need in given)
-            ):
-                given[name] = None
-        slots = checked(self.owners, {**fs.slots, **given})
-        changed = [name for name in given if slots.get(name) != fs.slots.get(name)]
+            if name not in values and any(slots.get(need) != fs.slots.get(need) for need in tool.args.model_fields):
+                slots.pop(name, None)
+        changed = [name for name in values if slots.get(name) != fs.slots.get(name)]
         notes = Notes.of(fs.notes)
         confirmed = tuple(name for name in notes.confirmed if name not in changed)
-        last = next((name for name in given if slots.get(name) is not None), notes.filled)
+        last = next((name for name in values if slots.get(name) is not None), notes.filled)
         return replace(fs, slots=slots, notes=replace(notes, confirmed=confirmed, filled=last).mapping())
 
     def missing(self, fs: FlowState) -> tuple[Slot, ...]:

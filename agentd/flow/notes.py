@@ -78,11 +78,7 @@ class Notes:
         if self.question:
             question = self.question
             plain["question"] = {"kind": question.kind, "slot": question.slot, "closed": question.closed, "told": question.told}
-        return {
-            name: _plain(value)
-            for name, value in plain.items()
-            if (value not in (None, "", 0) and value != () and value != {}) or value is False
-        }
+        return {name: _plain(value) for name, value in plain.items() if value != getattr(_EMPTY, name)}
 
     def offers(self, slot: str) -> tuple[Any, ...]:
         """What a tool offered for `slot`, as JSON values."""
@@ -90,6 +86,7 @@ class Notes:
 
 
 _NAMES = tuple(item.name for item in fields(Notes))
+_EMPTY = Notes()
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -83,7 +84,7 @@ def _spoken(field: FieldInfo) -> Spoken | None:
         annotation = todo.pop(0)
         if isinstance(annotation, type) and annotation in IMPLIED:
             plain = plain or IMPLIED[annotation]
-        for inner in get_args(annotation):
+        for inner in get_args(annotation) if get_origin(annotation) in (Annotated, Union, UnionType) else ():
             if isinstance(inner, Spoken):
                 return inner
             todo.append(inner)

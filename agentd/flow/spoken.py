@@ -143,7 +143,10 @@ class _Phone(Spoken):
 
     def find(self, text: str, scene: Scene) -> Found | None:
         words = normalise(text).split()
+        end = 0
         for at in range(len(words)):
+            if at < end:
+                continue  # the rest of a run that is no number is none either
             figures, end = numbers.digits(words, at)
             if len(figures) >= 6 and (
                 number := _phone(figures, scene.region, plus=words[at - 1 : at] == ["plus"] or "+" in text)
@@ -155,7 +158,10 @@ class _Phone(Spoken):
         return None
 
     def say(self, value: Any, now: datetime) -> str:
-        return numbers.spell_digits(str(value).lstrip("+"))
+        if not str(value).startswith("+"):
+            return numbers.spell_digits(str(value))
+        national = phonenumbers.format_number(phonenumbers.parse(str(value)), phonenumbers.PhoneNumberFormat.NATIONAL)
+        return ", ".join(numbers.spell_digits(group) for group in re.findall(r"\d+", national))
 
 
 class _Number(Spoken):

@@ -12,7 +12,7 @@ from agentd.flow import FILLED, Flow, Notes, vocabulary
 from agentd.flow.slots import Slot
 from agentd.flow.spoken import Scene
 from agentd.messages import FlowState
-from agentd.providers.rules_match import Match, Phrasebook
+from agentd.providers.rules_match import Match, Phrasebook, content
 from agentd.turn.words import AFFIRMATIONS, BACKCHANNELS, FILLERS, NEGATIONS, normalise
 
 
@@ -51,6 +51,10 @@ _REPEATS, _WAITS, _GREETINGS, _THANKS = map(
 _CORRECTIONS = sorted(_set(vocabulary.CORRECTIONS), key=len, reverse=True)
 _PICKS = sorted(((normalise(phrase), place) for phrase, place in vocabulary.PICKS.items()), key=lambda pick: -len(pick[0]))
 _YES = sorted({"yes", "yeah", "yep", "okay", "sure", "yes please"}, key=len, reverse=True)
+
+
+_STRAY = 1
+"""Other words that may stand around a value that nobody asked for: a sentence that only mentions a day asks for nothing."""
 
 
 class Ear:
@@ -115,6 +119,8 @@ class Ear:
                 heard.fills |= values
                 taken.add(slot.spoken.name)
         self._match(heard, book.best(rest) or (None if heard.fills else whole), book)
+        if not (heard.trigger or heard.answers or asked in heard.fills) and content(rest) > _STRAY:
+            return Understood()
         self._imply(heard, fs)
         return heard
 

@@ -21,7 +21,8 @@ _LIGHT = frozenset(
         "a", "an", "the", "to", "of", "in", "on", "at", "for", "with", "and", "or", "i", "we", "you", "he", "she", "it",
         "they", "me", "us", "my", "our", "your", "is", "are", "am", "was", "were", "be", "do", "does", "did", "have",
         "has", "can", "could", "would", "will", "some", "any", "this", "that", "there", "so", "just", "well", "thats",
-        "whats", "id", "im", "how", "what",
+        "whats", "id", "im", "how", "what", "really", "like", "want", "need", "maybe", "please", "thanks", "tell",
+        "know", "okay", "yes", "no", "actually",
     }
 )  # fmt: skip
 _LIGHT_WEIGHT = 0.3
@@ -90,6 +91,11 @@ class Phrasebook:
             return word if word in self._known else ""
         near = process.extractOne(word, self._words, scorer=fuzz.ratio, score_cutoff=_WORD_ALIKE)
         return near[0] if near else ""
+
+
+def content(text: str) -> int:
+    """How many words of `text` say something of their own."""
+    return sum(word not in _LIGHT for word in core(text))
 
 
 def _weight(word: str) -> float:
