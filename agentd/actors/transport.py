@@ -130,6 +130,11 @@ class Transport:
         self._started = False
         self._closing: int | None = None
 
+    @property
+    def holes(self) -> int:
+        """Times that the agent's audio ran dry in the middle of a sentence."""
+        return self._playout.holes
+
     async def run(self, provider: int) -> None:
         """Carry the call's media until the socket is gone. Cancelled: the socket is closed."""
         reason = "lost"

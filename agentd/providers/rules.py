@@ -325,3 +325,8 @@ class Round(Draft):
 def _digest(args: Mapping[str, Any]) -> str:
     """A tool's arguments as one comparable text."""
     return json.dumps({name: str(value) for name, value in sorted(args.items())})
+
+
+def thinker(flow: Flow) -> RulesThinker:
+    """The thinker `rules` of the settings."""
+    return RulesThinker(flow)

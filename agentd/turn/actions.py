@@ -121,7 +121,7 @@ class Actions(Draft):
         """The suspicion has lost its object."""
         self._do(Thaw(confirmed=False))
 
-    def abandon(self, event: Event) -> None:
+    def _abandon(self) -> None:
         """The reply is dropped, wherever it is: the epoch rises."""
         self._set(epoch=self.turn.epoch + 1, tools=0, complete=False, keys="", final=False, said=False, outcome="")
         self._do(NewEpoch(self.turn.epoch))
@@ -129,7 +129,7 @@ class Actions(Draft):
     def reopen(self, event: Event) -> None:
         """The caller has the floor. Where nothing of the reply was heard yet, what it answers is still open."""
         again = not self.turn.heard and not self.turn.outcome
-        self.abandon(event)
+        self._abandon()
         self._set(reopened=again)
 
     # ── The reply ───────────────────────────────────────────────────────────────────────────────────────────
@@ -179,7 +179,7 @@ class Actions(Draft):
 
     def think_again(self, event: Event) -> None:
         """What was lost is done again, under a new epoch."""
-        self.abandon(event)
+        self._abandon()
         self._set(retries=self.turn.retries + 1)
         self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
 
@@ -211,17 +211,17 @@ class Actions(Draft):
 
     def apologise(self, event: Event) -> None:
         """Something of ours is broken."""
-        self.abandon(event)
+        self._abandon()
         self._last_words(Line.APOLOGY, "failed", final=True)
 
     def drain(self, event: Event) -> None:
         """The daemon has to go."""
-        self.abandon(event)
+        self._abandon()
         self._last_words(Line.DRAIN, "drained", final=True)
 
     def call_too_long(self, event: Event) -> None:
         """The call has lasted as long as a call may."""
-        self.abandon(event)
+        self._abandon()
         self._last_words(Line.TOO_LONG, "too_long", final=True)
 
     def flow_done(self, event: Event) -> None:

@@ -1,1 +1,24 @@
-"""The embedded engines: speech in and out with no key and no network."""
+"""The embedded engines: speech in and out with no key and no network.
+
+Each function makes one engine for all calls; it raises OperatorError where the extra `local` is not installed.
+"""
+
+from agentd.offload import Offload
+from agentd.providers.local.espeak import Espeak
+from agentd.providers.local.pocketsphinx import Pocketsphinx
+from agentd.providers.local.vad import SileroVads
+
+
+def recognizer(offload: Offload, calls: int) -> Pocketsphinx:
+    """pocketsphinx with a grammar for each state; two decoders a call, the first pair warm."""
+    return Pocketsphinx(offload, warm=1, most=calls)
+
+
+def voice(offload: Offload) -> Espeak:
+    """espeak-ng."""
+    return Espeak(offload)
+
+
+def vad(calls: int) -> SileroVads:
+    """silero behind webrtc's gate; the first detector warm."""
+    return SileroVads(warm=1)
