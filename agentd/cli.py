@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit code 0: done; 1: it could not be done, for the reason printed; 2: a wrong command line."""
     given = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("trio-websocket").setLevel(logging.ERROR)
+    for chatty in ("trio-websocket", "transitions", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         return _run(given)
     except OperatorError as error:

@@ -131,6 +131,8 @@ class Daemon:
         )
         for name in sorted(set(self._settings.numbers.values())):
             flow = load(name)
+            if self._settings.calls.recording != "flow":
+                flow = replace(flow, recording=self._settings.calls.recording)
             thinkers = tuple(registry.thinker(thinker, flow) for thinker in chains.thinker)
             apology = await self._render(flow.apology)
             self._flows[name] = _Desk(flow, thinkers, Lines(flow, {Line.APOLOGY: apology}))
@@ -235,7 +237,7 @@ class Daemon:
         known = {"id": folder.id, "carrier": webhook.CARRIER, "carrier_call": callback.call_id, "flow": desk.flow.name,
                  "from": callback.from_, "to": callback.to, "direction": callback.direction}  # fmt: skip
         record = CallRecord(folder, self._trace(folder.id, known), known, _wall)
-        mode = desk.flow.recording if self._settings.calls.recording == "flow" else self._settings.calls.recording
+        mode = desk.flow.recording
         sink = Unrecorded() if mode == "off" else Recording(folder.recording, at.rate, start_paused=mode == "consent")
         counts = MediaCounts(self._telemetry.metrics.late)
 

@@ -70,7 +70,11 @@ class _Daemon:
         command = [sys.executable, "-m", "agentd", "serve", "--config", os.devnull, "--out", str(self.out), "--port", "0"]
         self._log = (self.out / "daemon.log").open("w")
         self._process = subprocess.Popen(
-            command, env={**clean, "AGENTD_SAUTIKIT_SECRET": self.secret}, stdout=subprocess.PIPE, stderr=self._log, text=True
+            command,
+            env={**clean, "AGENTD_SAUTIKIT_SECRET": self.secret, "AGENTD_CALLS_RECORDING": "on"},
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
         )
         assert self._process.stdout is not None
         timer = threading.Timer(START_S, self._process.kill)

@@ -85,7 +85,7 @@ class _Piece:
             if self.start + following.sample > cut:
                 break
             heard = word.char + word.length
-        return heard
+        return _whole(self.segment.text, heard)
 
     def word_start(self, cut: int) -> int:
         """Where the word that `cut` falls into begins."""
@@ -369,3 +369,12 @@ class Playout:
             piece = self._pieces[self._passed]
             return piece.segment, piece.chars_at(cut)
         return None, 0
+
+
+def _whole(text: str, heard: int) -> int:
+    """Cut a heard prefix back to whole words as they are written; the punctuation behind the last one belongs to it."""
+    while heard < len(text) and not text[heard].isalnum() and not text[heard].isspace():
+        heard += 1
+    if heard < len(text) and text[heard].isalnum():
+        return text.rfind(" ", 0, heard) + 1
+    return heard
