@@ -10,7 +10,7 @@ from agentd.providers.local.vad import SileroVads
 
 
 def recognizer(offload: Offload, calls: int) -> Pocketsphinx:
-    """pocketsphinx with a grammar for each state; two decoders a call, the first pair warm."""
+    """pocketsphinx with a grammar for each state; one decoder a call, the first one warm."""
     return Pocketsphinx(offload, warm=1, most=calls)
 
 
