@@ -123,8 +123,8 @@ class Listener:
                 case End() as end if self._utterance is not None:
                     self._utterance.end, self._utterance.end_pos, self._utterance.decided_at = end, frame.pos, frame.at
                     self._feed(Finish(self._utterance.number))
-        if self._utterance is not None and self._utterance.end is None and self._begun_at != frame.pos:
-            self._feed(frame)
+        if self._utterance is not None and self._utterance.end is None and frame.pos > self._fed:
+            self._feed_frame(frame)
 
     def _is_voice(self, frame: Frame) -> bool:
         """Cut the audio into the detector's frames of 20 ms, whatever the carrier's frames are."""
@@ -155,8 +155,7 @@ class Listener:
         assert self._utterance is not None
         self._feed(Begin(self._utterance.number, self._endpointer.listen.hints))
         for frame in self._ring.since(self._start):
-            self._feed(frame)
-            self._begun_at = frame.pos
+            self._feed_frame(frame)
 
     async def _words(self, number: int, text: str, *, sure: bool) -> None:
         utterance = self._utterance
@@ -206,7 +205,7 @@ class Listener:
         self._session += 1
         session = self._session
         send, receive = trio.open_memory_channel[RecognizerInput](INPUTS)
-        self._inputs, self._begun_at = send, -1
+        self._inputs, self._fed = send, -1
 
         async def run() -> None:
             try:
@@ -215,6 +214,11 @@ class Listener:
                 await self._mailbox.send(SessionBroken(session, error))
 
         jobs.start(run)
+
+    def _feed_frame(self, frame: Frame) -> None:
+        """Each frame once and in order, though a replay may run ahead of the frames that are being listened to."""
+        self._feed(frame)
+        self._fed = frame.pos
 
     def _feed(self, item: RecognizerInput) -> None:
         try:
