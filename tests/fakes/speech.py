@@ -49,7 +49,8 @@ def noise(seconds: float, rate: int) -> bytes:
 def words(pcm: bytes) -> list[tuple[int, str]]:
     """The words in some audio, each with the sample at which it begins; cut ones are left out."""
     samples = array.array("h", pcm[: len(pcm) // 2 * 2])
-    found, at = [], 0
+    found: list[tuple[int, str]] = []
+    at = 0
     while True:
         try:
             at = samples.index(SYNC[0], at)
