@@ -105,6 +105,8 @@ class Playout:
         self._lead = max(limits.LEAD_S, prebuffer)
         self._tail = int(max(limits.TAIL_PAD_S, prebuffer) * rate)
         self._chunk = int(CHUNK_S * rate)
+        self._prebuffer = int(prebuffer * rate)
+        self._stranded = 0
         self.epoch = 0
         self.holes = 0
         """Times that audio ran dry in the middle of a segment."""
@@ -186,6 +188,9 @@ class Playout:
     def send(self, now: float) -> list[Out]:
         """The audio that is due at `now`, in order."""
         outs: list[Out] = []
+        if self._stranded:
+            outs.append(Out(bytes(2 * self._stranded), now))
+            self._stranded = 0
         self.late = 0.0
         while not self._held and self._reply is not None:
             size = self._sendable()
@@ -321,6 +326,7 @@ class Playout:
         cut = self._cut_point(now)
         reports: list[SegmentHeard | Held] = [*self._pass(cut, now)]
         reports.append(Held(reply, *self._prefix(cut), now, self._last_at))
+        self._strand()
         self._heard = cut
         if not self._held:
             self._held = True
@@ -343,6 +349,7 @@ class Playout:
         cut = self._cut_point(now)
         reports: list[SegmentHeard | Stopped] = [*self._pass(cut, now)]
         reports.append(Stopped(epoch, *self._prefix(cut), now))
+        self._strand()
         self.epoch = max(self.epoch, epoch)
         self._sends += 1
         self._reset(None)
@@ -352,6 +359,11 @@ class Playout:
         if self._held or self._anchor is None:
             return self._heard
         return max(self._heard, self._played(now)) if self._clears else self._sent
+
+    def _strand(self) -> None:
+        """What a carrier that cannot clear still gathers is pushed out by silence; else the next reply would begin with it."""
+        if self._anchor is not None and not self._clears:
+            self._stranded = max(0, self._prebuffer - (self._sent + self._padded - self._anchor_sample))
 
     def _pass(self, cut: int, now: float) -> list[SegmentHeard]:
         """Segments that are heard to their end when `cut` samples are."""
