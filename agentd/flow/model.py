@@ -127,6 +127,14 @@ class Flow:
             said |= {answer.name: answer.phrases for answer in self.answers}
         return {name: phrases for name, phrases in said.items() if phrases}
 
+    def leading_to(self, state: str) -> dict[str, tuple[str, ...]]:
+        """What callers say to get to `state`, by trigger: in it, they ask for what is being done."""
+        return {
+            name: tuple(phrase for when in self.transitions if when.trigger == name for phrase in when.phrases)
+            for name in {when.trigger: None for when in self.transitions if when.dest == state and when.phrases}
+            if name not in self.phrases(state)
+        }
+
     def filled_by(self, state: State) -> tuple[Slot, ...]:
         """The slots that `state` asks for, in order."""
         return tuple(self.slots[name] for model in models(state.fills) for name in model.model_fields)

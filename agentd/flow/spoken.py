@@ -76,7 +76,7 @@ class Spoken(ABC):
 
 class _Moment(Spoken):
     name = "time"  # the grammar has its moments everywhere, and once
-    grammar = mention = "<date>"
+    grammar = "<date>"
 
     def find(self, text: str, scene: Scene) -> Found | None:
         words = normalise(text).split()
@@ -116,7 +116,7 @@ class _Date(Spoken):
 class _Name(Spoken):
     name = "name"
     grammar = "[<name_lead>] <person>"
-    mention = "<name_lead> <person>"
+    mention = "my name is <person>"
     greedy = 75
 
     def find(self, text: str, scene: Scene) -> Found | None:
@@ -139,7 +139,7 @@ class _Phone(Spoken):
     name = "phone"
     listening = DICTATION
     grammar = "[<phone_lead>] <digits>"
-    mention = "<phone_lead> <digits>"
+    mention = "my number is <digits>"
 
     def find(self, text: str, scene: Scene) -> Found | None:
         words = normalise(text).split()

@@ -6,8 +6,8 @@ Spelled as in a dictionary, apostrophes included; compare after `agentd.turn.wor
 from __future__ import annotations
 
 LEADS = (
-    "i would like to", "i'd like to", "i want to", "i need to", "can i", "could i", "may i", "can you", "could you",
-    "can you tell me", "could you tell me", "do you know", "please",
+    "i would like to", "i'd like to", "i want to", "i need to", "can i", "could i", "may i", "can you tell me",
+    "could you tell me", "do you know", "please",
 )  # fmt: skip
 """Before a request."""
 
@@ -21,10 +21,17 @@ CORRECTIONS = (
 )  # fmt: skip
 """Before a value that replaces the one said before."""
 
+SHORT = (
+    "yes", "yeah", "yes please", "no", "no thank you", "no thanks", "not really", "okay", "right", "sure", "correct",
+    "that's right", "that is right", "sounds good", "uh huh", "mhm", "i see", "great", "stop", "wait", "hello", "hold on",
+    "hang on", "sorry", "pardon", "excuse me", "um", "uh",
+)  # fmt: skip
+"""What a small recognizer listens for everywhere, out of `agentd.turn.words`: with each more, more noise is taken for words."""
+
 REPEATS = (
     "can you repeat that", "sorry can you repeat that", "could you repeat that", "please repeat that", "repeat that",
     "say that again",
-    "can you say that again", "what was that", "what did you say", "what was the first part", "sorry what", "what", "pardon",
+    "can you say that again", "what was that", "what did you say", "what was the first part", "sorry what", "pardon",
     "pardon me", "sorry", "excuse me", "once more", "come again",
 )  # fmt: skip
 THANKS = (

@@ -137,8 +137,10 @@ class Round(Draft):
             self._go_on(())
         elif heard.small is not Small.NONE:
             self._small_talk(heard.small, question)
+        elif heard.same:
+            self._ask_once_more()
         else:
-            self._lost(text)
+            self._lost()
 
     def _answer(self, question: Question | None, yes: bool, fills: dict[str, Any], said_more: bool) -> str | None:
         """What a yes or a no says to the question: values go into `fills`; a trigger or "" where it answered, else None."""
@@ -283,15 +285,13 @@ class Round(Draft):
         self._note(misheard=self._notes.misheard + 1)
         self._ask_once_more()
 
-    def _lost(self, text: str) -> None:
-        """Nothing was understood: say what can be, unless what was asked for is what we are doing already."""
-        if not self._ear.same_again(text, self._fs):
-            missing = self._flow.missing(self._current)
-            if missing and not self._notes.lost:
-                self._lines.append(Line(common.NOT_UNDERSTOOD))
-            else:
-                self._say_one_of(self._flow.unmatched, self._notes.lost)
-            self._note(lost=self._notes.lost + 1)
+    def _lost(self) -> None:
+        """Nothing was understood: say so, and what can be done, in other words each time."""
+        if self._flow.missing(self._current) and not self._notes.lost:
+            self._lines.append(Line(common.NOT_UNDERSTOOD))
+        else:
+            self._say_one_of(self._flow.unmatched, self._notes.lost)
+        self._note(lost=self._notes.lost + 1)
         self._ask_once_more()
 
     def _small_talk(self, small: Small, question: Question | None) -> None:

@@ -36,9 +36,11 @@ class Understood:
     fills: dict[str, Any] = field(default_factory=dict)
     trigger: str = ""
     answers: list[str] = field(default_factory=list)
+    same: bool = False
+    """What the state does already was asked for."""
 
     def __bool__(self) -> bool:
-        return self.small is not Small.NONE or bool(self.fills or self.trigger or self.answers)
+        return self.small is not Small.NONE or bool(self.fills or self.trigger or self.answers or self.same)
 
 
 def _set(phrases: Sequence[str]) -> frozenset[str]:
@@ -62,12 +64,8 @@ class Ear:
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self._books = {state.name: Phrasebook(flow.phrases(state.name)) for state in flow.states}
+        self._books = {state.name: Phrasebook(flow.leading_to(state.name) | flow.phrases(state.name)) for state in flow.states}
         self._answers = frozenset(answer.name for answer in flow.answers)
-        self._into: dict[str, Phrasebook] = {}
-        for state in flow.states:
-            into = [when for when in flow.transitions if when.dest == state.name]
-            self._into[state.name] = Phrasebook({when.trigger: when.phrases for when in into})
 
     def understand(self, text: str, fs: FlowState, now: datetime, *, closed: bool) -> Understood:
         """`closed`: a yes/no question was put, so that a yes is an answer to it."""
@@ -118,8 +116,8 @@ class Ear:
                 values, rest = found
                 heard.fills |= values
                 taken.add(slot.spoken.name)
-        self._match(heard, book.best(rest) or (None if heard.fills else whole), book)
-        if not (heard.trigger or heard.answers or asked in heard.fills) and content(rest) > _STRAY:
+        self._match(heard, book.best(rest) or (None if heard.fills else whole), book, fs)
+        if not (heard.trigger or heard.answers or heard.same or asked in heard.fills) and content(rest) > _STRAY:
             return Understood()
         self._imply(heard, fs)
         return heard
@@ -153,14 +151,16 @@ class Ear:
         fitting = [option for option, value in zip(options, values, strict=True) if slot.spoken.meets(found.value, value)]
         return ({slot.name: fitting[0]}, found.rest) if len(fitting) == 1 else None
 
-    def _match(self, heard: Understood, match: Match | None, book: Phrasebook) -> None:
+    def _match(self, heard: Understood, match: Match | None, book: Phrasebook, fs: FlowState) -> None:
         """Take the best match; what it left over may ask a question of its own."""
         if match is None:
             return
         if match.name in self._answers:
             heard.answers.append(match.name)
-        else:
+        elif match.name in self._flow.phrases(fs.state):
             heard.trigger = match.name
+        else:
+            heard.same = True
         more = book.best(match.rest, self._answers) if match.rest else None
         if more and more.name not in heard.answers:
             heard.answers.append(more.name)
@@ -178,10 +178,6 @@ class Ear:
                 and set(heard.fills) <= {slot.name for slot in self._flow.filled_by(self._flow.by_name[when.dest])}
             }  # fmt: skip
             heard.trigger = leads.pop() if len(leads) == 1 else ""
-
-    def same_again(self, text: str, fs: FlowState) -> bool:
-        """Whether `text` asks for the state that the flow is in."""
-        return self._into[fs.state].best(text) is not None
 
 
 def _lead(said: str) -> tuple[Small | None, str, bool]:
