@@ -49,7 +49,7 @@ class Actions(Draft):
         """Words begin a turn, or go on with one of whose reply nothing was heard."""
         again = self.turn.reopened and not self.turn.heard
         self._set(turn=self.turn.turn if again else self.turn.turn + 1, parts=(*self.turn.parts, text) if again else (text,))
-        self._set(sure=sure, reopened=True, heard=False)
+        self._set(why=Why.REPLY, sure=sure, reopened=True, heard=False)
 
     def _take(self, text: str, *, sure: bool, since: float) -> None:
         """The caller's words are answered."""
@@ -65,7 +65,7 @@ class Actions(Draft):
         """Nothing was added: the reply that was dropped is made after all."""
         since = event.end_at if isinstance(event, UtteranceEnded) else event.at
         self._set(utterance=False, silent_since=since, false_starts=self.turn.false_starts + 1)
-        self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
+        self._begin_again()
 
     def ask_again(self, event: Event) -> None:
         """There was speech and no words."""
@@ -140,6 +140,12 @@ class Actions(Draft):
         self._set(silent_since=event.at)
         self._begin(Why.OPENING, number=1)
 
+    def _begin_again(self) -> None:
+        """The same reply anew; what the caller heard of it before was heard."""
+        heard = self.turn.heard
+        self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
+        self._set(heard=heard)
+
     def note_thought(self, event: Thought) -> None:
         """What the round decided; a reply without progress counts towards escalation."""
         self._set(helper=event.helper, complete=not event.more, tools=event.tools, tools_since=event.at)
@@ -181,7 +187,7 @@ class Actions(Draft):
         """What was lost is done again, under a new epoch."""
         self._abandon()
         self._set(retries=self.turn.retries + 1)
-        self._begin(self.turn.why, number=self.turn.turn, prompt=self.turn.prompts)
+        self._begin_again()
 
     def prompt(self, event: Event) -> None:
         """The caller is silent."""

@@ -165,6 +165,7 @@ TABLE: Final = (
     row("actor_restarted", YIELDING, LISTENING, when="lost_reply caller_speaks", do="lose"),
     row("actor_restarted", YIELDING, DELIBERATING, when="lost_reply", do="thaw think_again"),
     row("actor_restarted", YIELDING, None, when="lost_hearing", do="reject"),
+    row("actor_restarted", LISTENING, None, when="lost_hearing keyed", do="hear_end"),
     row("actor_restarted", LISTENING, DELIBERATING, when="lost_hearing reopened", do="take_again"),
     row("actor_restarted", LISTENING, None, when="lost_hearing", do="hear_end await_silence"),
     row("actor_restarted", TRANSFERRING, None, when="lost_reply", do="hand_over"),
