@@ -143,7 +143,7 @@ class Flow:
 
     def start(self) -> FlowState:
         """Where a call begins."""
-        return FlowState(self.states[0].name, notes={"visits": {self.states[0].name: 1}})
+        return FlowState(self.states[0].name, notes=Notes(visits={self.states[0].name: 1}).mapping())
 
     def state(self, fs: FlowState) -> State:
         """The state's declaration."""
@@ -221,10 +221,9 @@ class Flow:
         before = Notes.of(fs.notes)
         visits = {**before.visits, place.state: before.visits.get(place.state, 0) + 1}
         forgotten = {name for model in models(self.by_name[place.state].afresh) for name in model.model_fields}
-        taken = self.transitions[place.taken] if place.taken is not None else None
         notes = Notes(
             visits=visits,
-            passing=place.taken if taken and taken.say else None,
+            passing=place.taken if place.taken is not None and self.transitions[place.taken].say else None,
             confirmed=tuple(name for name in before.confirmed if name not in forgotten),
             last=before.last,
             owed=before.owed,

@@ -10,18 +10,17 @@ All that must outlive a round is in the flow's notes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentd.flow import FILLED, Flow, Refused, Tool
+from agentd.flow import FILLED, Flow, Refused
 from agentd.flow import lines as common
 from agentd.flow.notes import Question
 from agentd.flow.templates import Line
 from agentd.messages import Fill, Fire, Outcome, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
-from agentd.providers.rules_draft import Draft
+from agentd.providers.rules_draft import Draft, digest
 from agentd.providers.rules_hear import Ear, Small, Understood
 from agentd.turn.words import normalise
 
@@ -217,22 +216,10 @@ class Round(Draft):
         else:
             self._next()
 
-    def _due(self) -> UseTool | None:
-        """The first tool whose arguments are all known and that has not run for them."""
-        for tool in self._state.tools:
-            known = {name: self._fs.slots[name] for name in tool.args.model_fields if name in self._fs.slots}
-            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.needs)
-            if not ready or self._fs.slots.get(tool.offers) is not None:
-                continue
-            if self._notes.ran.get(tool.name, {}).get("args") != _digest(known):
-                reply = self._request.reply
-                return UseTool(f"{reply.turn}.{reply.epoch}.{self._request.round}.{tool.name}", tool.name, known)
-        return None
-
     def _take(self, use: UseTool, outcome: Outcome) -> None:
         """Tell a tool's result, and note what it offers."""
         tool = self._flow.tools[use.tool]
-        ran: dict[str, Any] = {"args": _digest(use.args), "slot": tool.offers, "offers": []}
+        ran: dict[str, Any] = {"args": digest(use.args), "slot": tool.offers, "offers": []}
         if outcome.status != "done":
             self._note(ran={**self._notes.ran, tool.name: ran})
             self._lines.append(Line(common.TOOL_FAILED))
@@ -250,13 +237,6 @@ class Round(Draft):
             self._offered = True
             ran["offers"] = [str(value) if not isinstance(value, (int, bool)) else value for value in outcome.result]
         self._note(ran={**self._notes.ran, tool.name: ran})
-
-    def _told(self, tool: Tool, result: Any) -> Line:
-        if not isinstance(tool.tell, str):
-            return Line(tool.tell(self._flow.context(self._fs, self._now), result))
-        if tool.offers:
-            return self._line(tool.tell, {"offers": self._flow.slots[tool.offers].spoken.say_all(result, self._now)})
-        return self._line(tool.tell, {"result": str(result)})
 
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -320,11 +300,6 @@ class Round(Draft):
             self._lines = [Line(common.ANYTHING)] if not self._flow.missing(self._current) else self._lines
             self._note(question=self._notes.question and replace(self._notes.question, closed=False))
         self._note(lost=0 if yes and asked else self._notes.lost + 1)
-
-
-def _digest(args: Mapping[str, Any]) -> str:
-    """A tool's arguments as one comparable text."""
-    return json.dumps({name: str(value) for name, value in sorted(args.items())})
 
 
 def thinker(flow: Flow) -> RulesThinker:

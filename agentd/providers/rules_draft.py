@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agentd import limits
-from agentd.flow import Flow, Notes
+from agentd.flow import Flow, Notes, Tool
 from agentd.flow.notes import Question
 from agentd.flow.slots import Slot
 from agentd.flow.templates import Line
 from agentd.flow.tools import Words
-from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest
+from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
 from agentd.providers.rules_say import cut
 from agentd.turn.words import normalise
@@ -47,9 +48,11 @@ class Draft:
             for index, piece in enumerate(pieces)
         ]
         if segments and self._repeatable:
-            before = self._notes.last if request.next_segment else ()
-            self._notes = replace(self._notes, last=(*before, *(segment.text for segment in segments))[-LAST:])
-        return segments, Thought(tuple(self._proposals), self._notes.mapping())
+            earlier = self._notes.last if request.next_segment else ()
+            self._notes = replace(self._notes, last=(*earlier, *(segment.text for segment in segments))[-LAST:])
+        before = Notes.of(request.flow.notes)
+        understood = self._notes.lost <= before.lost and self._notes.misheard <= before.misheard
+        return segments, Thought(tuple(self._proposals), self._notes.mapping(), understood)
 
     def _next(self, *, again: bool = False) -> None:
         """Ask for the first slot that is missing, else what the state asks; not where a question was just put."""
@@ -126,3 +129,28 @@ class Draft:
     def _current(self) -> FlowState:
         """The flow's state with the notes as they are now."""
         return replace(self._fs, notes=self._notes.mapping())
+
+    def _due(self) -> UseTool | None:
+        """The first tool whose arguments are all known and that has not run for them."""
+        for tool in self._state.tools:
+            known = {name: self._fs.slots[name] for name in tool.args.model_fields if name in self._fs.slots}
+            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.needs)
+            if not ready or self._fs.slots.get(tool.offers) is not None:
+                continue
+            if self._notes.ran.get(tool.name, {}).get("args") != digest(known):
+                reply = self._request.reply
+                return UseTool(f"{reply.turn}.{reply.epoch}.{self._request.round}.{tool.name}", tool.name, known)
+        return None
+
+    def _told(self, tool: Tool, result: Any) -> Line:
+        """A tool's result in its own words."""
+        if not isinstance(tool.tell, str):
+            return Line(tool.tell(self._flow.context(self._fs, self._now), result))
+        if tool.offers:
+            return self._line(tool.tell, {"offers": self._flow.slots[tool.offers].spoken.say_all(result, self._now)})
+        return self._line(tool.tell, {"result": str(result)})
+
+
+def digest(args: Mapping[str, Any]) -> str:
+    """A tool's arguments as one comparable text."""
+    return json.dumps({name: str(value) for name, value in sorted(args.items())})

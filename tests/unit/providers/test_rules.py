@@ -390,3 +390,12 @@ def test_a_round_is_pure_and_takes_less_than_three_milliseconds() -> None:
         assert thinker.round(request) == first
         took.append(time.process_time() - began)
     assert min(took) < 0.003, min(took)
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"), [("book an appointment", True), ("purple monkeys", False), ("", False), ("pardon", True)]
+)
+def test_a_round_says_whether_the_words_made_sense(said: str, understood: bool) -> None:
+    flow = make()
+    request = ThinkRequest(Reply(1, 1), 0, "reply", said, True, flow.start(), (), wall=WALL)
+    assert RulesThinker(flow).round(request)[1].understood is understood
