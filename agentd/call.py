@@ -48,7 +48,7 @@ class Engines:
 class Surroundings:
     """What a call is given from outside: its place in the world and where it leaves its traces.
 
-    `metadata` is what the carrier's first text must be; `hand_over` stores where the call goes next and never waits; `wall`
+    `metadata` is what the carrier's first text must be; `hand_over` and `hang_up` store what comes after the stream, and never wait; `wall`
     is the time of day.
     """
 
@@ -59,6 +59,7 @@ class Surroundings:
     counts: MediaCounts
     offload: Offload
     hand_over: Callable[[Memory, str], None]
+    hang_up: Callable[[], None]
     wall: Callable[[], datetime]
 
 
@@ -97,6 +98,7 @@ class Call:
             timing=timing,
             wall=around.wall,
             hand_over=around.hand_over,
+            hang_up=around.hang_up,
         )
         self._supervisor = Supervisor(
             (

@@ -244,6 +244,9 @@ class Daemon:
         def hand_over(memory: Memory, why: str) -> None:
             self._hand_over(claim, folder, desk.flow, memory, why)
 
+        def hang_up() -> None:
+            self._desk.decide(claim.call_id, webhook.Hangup())
+
         channels: Any = {"auto": "auto", 1: "mono", 2: "stereo"}[at.channels]
         call = Call(
             desk.flow,
@@ -251,7 +254,7 @@ class Daemon:
             Engines(self._engines.recognizers, desk.thinkers, self._engines.voices, self._engines.vad),
             Socket(socket),
             SautikitMedia(at.rate, at.dialect, at.track, channels, at.leg_rate),
-            Surroundings(callback.from_, claim.token, record, sink, counts, self._offload, hand_over, _wall),
+            Surroundings(callback.from_, claim.token, record, sink, counts, self._offload, hand_over, hang_up, _wall),
             self._timing,
         )
         async with self._counted(call):

@@ -104,7 +104,7 @@ class _Round:
 
 
 class Conductor:
-    """One call's own loop. `wall` is the time of day; `hand_over` stores where the call goes, and never waits."""
+    """One call's own loop. `wall` is the time of day; `hand_over` and `hang_up` store what comes after; neither waits."""
 
     def __init__(
         self,
@@ -117,9 +117,10 @@ class Conductor:
         timing: Timing,
         wall: Callable[[], datetime],
         hand_over: Callable[[Memory, str], None],
+        hang_up: Callable[[], None],
     ) -> None:
         self._flow, self._mailbox, self._ports, self._lines, self._log = flow, mailbox, ports, lines, log
-        self._wall, self._hand_over = wall, hand_over
+        self._wall, self._hand_over, self._hang_up = wall, hand_over, hang_up
         self._turn, self._first = machine.start(timing)
         self.memory = Memory(flow.start())
         self._deadlines: dict[Timer, float] = {}
@@ -131,6 +132,7 @@ class Conductor:
         self._attending: Listen | None = None
         self._consent = False
         self._caller_turn = 0
+        self._decided = False
         self._index = 0
         self._logged = 0
         self.outcome = ""
@@ -312,7 +314,11 @@ class Conductor:
                 if not self._flow.state(self.memory.flow).transfer:
                     self._escalate()
                 self._hand_over(self.memory, why)
+                self._decided = True
             case CloseMedia():
+                # The next step is stored before the socket closes: the carrier asks for it at once.
+                if not self._decided:
+                    self._hang_up()
                 self._ports.transport.send_nowait(command)
             case Finish(outcome):
                 self.outcome = outcome
