@@ -46,12 +46,14 @@ class Suspicion:
 class TurnDraft:
     """The turn at hand, or one that is over and still owed what was heard of it."""
 
-    def __init__(self, number: int, why: str, at: float, prompt: int) -> None:
-        self.number, self.why, self.begun, self.prompt = number, why, at, prompt
+    def __init__(self, number: int, at: float) -> None:
+        self.number, self.begun = number, at
+        self.why = ""
+        self.prompt = 0
         self.asked: int | None = None
         """The caller's sample from which on the reply's question may be answered."""
         self.audible = False
-        """Something of the attempt at hand was heard that was no filler."""
+        """Something of the turn's reply was heard that was no filler: from then on it cannot be reopened."""
         self.suspicions: list[Suspicion] = []
         self.raised: list[Raised] = []
         self.reopened: list[float] = []
@@ -90,7 +92,7 @@ class TurnDraft:
 
     def _attempt(self, epoch: int) -> None:
         self._epochs.add(epoch)
-        self.asked, self.audible, self._whole, self._kept = None, False, False, False
+        self.asked, self._whole, self._kept = None, False, False
 
     def round_done(self, done: RoundDone) -> None:
         """A round came back; that of an attempt that was dropped says nothing any more."""

@@ -10,6 +10,7 @@ rejected belongs to the reply that it disturbed, as a barge-in; what meant nothi
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from agentd.messages import (
     ActorDown,
@@ -42,6 +43,9 @@ from agentd.messages import (
 from telemetry.draft import Suspicion, TurnDraft
 from telemetry.turns import Failure, Finished, LateTool, Speech, ToolRun, TurnRecord
 
+_ANSWERS: Final = {"opening", "reply", "silence", "misheard"}
+"""What a reply may answer; a turn that answers nothing but says the last words is never reopened."""
+
 
 class CallSteps:
     """One call's log, read from its first entry on."""
@@ -63,6 +67,10 @@ class CallSteps:
         self._note(entry)
         for command in entry.commands:
             self._follow(command, entry)
+        if _among_keys(entry) and self._keys:
+            keys = self._keys
+            self._begin("reply", entry)
+            self._keys = keys
         if entry.state == "ended":
             return self.end(entry.at)
         return [*self._take_late(), *(self._take_over() if self._owed <= 0 else ())]
@@ -198,8 +206,11 @@ class CallSteps:
         if turn is None or turn.number != number:
             if turn is not None:
                 self._over.append((turn, entry))
-            self._prompts = 0 if why == "reply" else self._prompts + (why == "silence")
-            self._turn = turn = TurnDraft(number, why, entry.at, self._prompts if why == "silence" else 0)
+            self._prompts += why == "silence"
+            self._turn = turn = TurnDraft(number, entry.at)
+        if why == "reply":
+            self._prompts = 0
+        turn.why, turn.prompt = why, self._prompts if why == "silence" else 0
         if speech := self._speech(entry):
             turn.speech.append(speech)
         self._keys = None
@@ -224,8 +235,8 @@ class CallSteps:
     def _drop(self, turn: TurnDraft, epoch: int, entry: Logged) -> None:
         cause = _why_dropped(entry)
         turn.drop(entry.at, epoch, cause)
-        goes_on = isinstance(entry.event, SpeechOnset) or "thaw confirmed" in entry.commands
-        if goes_on and cause != "key" and not turn.audible and any(speech.text for speech in turn.speech):
+        goes_on = isinstance(entry.event, SpeechOnset | KeyPressed) or "thaw confirmed" in entry.commands
+        if goes_on and not turn.audible and turn.why in _ANSWERS:
             turn.reopened.append(entry.at)
 
     def _why_confirmed(self, turn: TurnDraft, entry: Logged) -> str:
@@ -241,6 +252,12 @@ class CallSteps:
                 return "patience"
             case _:
                 return "failure"
+
+
+def _among_keys(entry: Logged) -> bool:
+    """Words between the keys of a number belong to the turn that the number ends."""
+    heard = isinstance(entry.event, UtteranceEnded) and bool(entry.event.text)
+    return heard and entry.before == entry.state == "listening"
 
 
 def _note_reply(draft: TurnDraft, entry: Logged) -> None:

@@ -24,6 +24,7 @@ def trace(entries: list[Logged], *, content: bool = False, **attributes: Any) ->
     for entry in entries:
         call.write(entry)
     call.close("hangup", {})
+    assert {span["trace_id"] for span in spans} == {call.trace_id}
     assert 'agentd_telemetry_lost_total{what="entry"}' not in telemetry.render()
     return spans
 

@@ -177,6 +177,21 @@ def test_a_rejected_barge_in_changes_nothing_but_the_playback() -> None:
     assert len(record.speech) == 1
 
 
+def test_words_between_keys_belong_to_the_turn_that_the_number_ends() -> None:
+    script = Script().greeted().wait(1).key("4").wait(0.2).onset(0.1).wait(0.8).ended("and my name is ann")
+    script.wait(1).timer(Timer.KEYS).speaks("Thanks.").wait(1).hangs_up()
+    assert [record.number for record in turns(script)] == [1, 2]
+    assert [(speech.why, speech.text[:3]) for speech in turn(script, 2).speech] == [("complete", "and"), ("keys", "and")]
+
+
+def test_a_caller_who_speaks_before_the_greeting_is_heard_reopens_it() -> None:
+    script = Script().start().thinks("Hello.").wait(0.05).began().wait(0.03).onset(0.1).held().wait(0.1).partial("i need help")
+    script.stopped().wait(0.5).ended("i need help").speaks("Sure.").wait(1).hangs_up()
+    (record,) = turns(script)
+    assert (record.number, record.why, len(record.reopened), record.attempts) == (1, "reply", 1, 2)
+    assert [speech.text for speech in record.speech] == ["i need help"]
+
+
 def test_one_suspicion_may_have_two_noises() -> None:
     script = speaking().onset(0.2).held("We open at nine.", 7).wait(0.4).ended("", voiced=0.1)
     script.wait(0.3).onset(0.2).wait(0.3).partial("stop please").stopped().wait(1).ended("stop please")
