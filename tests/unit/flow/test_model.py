@@ -161,6 +161,8 @@ def test_a_value_that_wants_confirming_is_missing_until_it_has_its_yes_and_again
     sure = replace(fs, notes=replace(Notes.of(fs.notes), confirmed=("phone",)).mapping())
     assert FLOW.filled(sure)
     assert FLOW.fire(sure, FILLED, NOON).state == "start"
+    with pytest.raises(Refused, match="do not hold"):
+        FLOW.fire(fs, FILLED, NOON)
     assert not FLOW.filled(FLOW.fill(sure, {"phone": "5550124"}))
 
 

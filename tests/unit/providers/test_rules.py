@@ -177,6 +177,13 @@ def test_a_single_offer_takes_a_yes_and_a_no_asks_for_another_day(talk: Talk) ->
     assert talk.say("yes please") == "Is it urgent?"
 
 
+def test_a_second_offer_is_told_once(talk: Talk) -> None:
+    talk.open()
+    talk.say("book an appointment for tuesday")
+    assert talk.say("no") == "What day?"
+    assert talk.say("friday") == "I have Tuesday the 24th at 10, 2:30 or Wednesday the 25th at 10. Which one?"
+
+
 def test_nothing_found_is_said_and_asked_again(talk: Talk) -> None:
     RESULTS["times"] = []
     talk.open()
