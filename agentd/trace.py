@@ -130,7 +130,9 @@ def _read_spans(path: Path) -> tuple[list[_Span], int]:
 
 def _span(line: Mapping[str, Any]) -> _Span | None:
     match line:
-        case {"span_id": str(span_id), "name": str(name), "start": int(start), "end": int(end)} if start <= end < 2**63:
+        case {"span_id": str(span_id), "name": str(name), "start": int(start), "end": int(end)} if (
+            -(2**63) < start <= end < 2**63
+        ):
             parent, attributes, events = line.get("parent_id"), line.get("attributes"), line.get("events")
             found = [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
             return _Span(
@@ -164,7 +166,7 @@ def _draw(pen: _Pen, call_id: str, spans: list[_Span], lines: list[dict[str, Any
         yield ""
         yield from _turn(pen, turn, [span for span in spans if span.parent == turn.id], zero)
         yield from _words(pen, [line for line in lines if line.get("turn") == number])
-    drawn = {turn.attributes.get(names.TURN_NUMBER) for turn in turns}
+    drawn = [turn.attributes.get(names.TURN_NUMBER) for turn in turns]
     if rest := [line for line in lines if line.get("turn") not in drawn]:
         yield ""
         yield pen.rule("not over", "")
@@ -177,7 +179,7 @@ def _draw(pen: _Pen, call_id: str, spans: list[_Span], lines: list[dict[str, Any
 def _head(pen: _Pen, call_id: str, call: _Span | None, turns: list[_Span]) -> Iterator[str]:
     about = [call.attributes.get(name) for name in (names.CALL_FLOW, names.CALL_CARRIER, names.CALL_OUTCOME)] if call else []
     state = " · ".join(_clean(word) for word in about if word) if call else "live, or cut off: the call's own span is missing"
-    yield f"{pen.paint(call_id, _BOLD)}  {state}"
+    yield f"{pen.paint(call_id, _BOLD)}  {state[: pen.width - len(call_id) - 2]}"
     facts = [f"{len(turns)} turn{'s' * (len(turns) != 1)}"]
     if call:
         facts.insert(0, _clock(call.end - call.start))
@@ -189,7 +191,8 @@ def _head(pen: _Pen, call_id: str, call: _Span | None, turns: list[_Span]) -> It
     counts = [f"{found.count(name)} {verdict}" for verdict, name in verdicts.items() if name in found]
     if counts:
         facts.append(f"barge-ins: {', '.join(counts)}")
-    yield pen.paint(" · ".join(facts), _DIM)
+    for row in textwrap.wrap(" · ".join(facts), pen.width):
+        yield pen.paint(row, _DIM)
 
 
 def _words(pen: _Pen, lines: list[dict[str, Any]]) -> Iterator[str]:
@@ -314,7 +317,8 @@ class _Pen:
 
     def rule(self, left: str, right: str) -> str:
         """A heading with a line through it, and something in the right margin."""
-        line = "─" * max(2, self.width - len(left) - len(right) - 5 - 2 * bool(right))
+        left = left[: self.width - len(right) - 10]
+        line = "─" * (self.width - len(left) - 4 - (len(right) + 3) * bool(right))
         margin = f" {self.paint(right, _BOLD)} ─" if right else ""
         return f"{self.paint('──', _DIM)} {self.paint(left, _BOLD)} {self.paint(line, _DIM)}{margin}"
 
