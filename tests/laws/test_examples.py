@@ -436,6 +436,16 @@ def test_a_filler_comes_when_a_tool_has_run_400_ms_and_the_caller_has_waited_800
     assert [c.line for c in call.did if isinstance(c, Say)] == [Line.FILLER]
 
 
+def test_audio_that_runs_dry_waits_for_the_tool_or_else_for_the_thinker(call: Talk) -> None:
+    call.greets().says("is tuesday free").think("plain")
+    call.uses_tool().plays(State.WAITING)
+    assert call.turn.state is State.WAITING
+    call.tell(call.finish_tools())
+    call.think("plain")
+    call.plays(State.SPEAKING).plays()
+    assert call.turn.state is State.DELIBERATING
+
+
 def test_a_result_waits_for_the_filler_s_end(call: Talk) -> None:
     call.greets().says("is tuesday free").uses_tool().wait(0.81)
     call.plays(State.SPEAKING).tell(call.finish_tools())
@@ -519,3 +529,34 @@ def test_a_shutdown_after_we_handed_over_is_still_a_transfer(call: Talk) -> None
 def test_noise_that_never_ends_while_we_speak_gives_the_caller_the_floor(call: Talk) -> None:
     speaking(call).starts().wait(15.01)
     assert call.turn.state is State.LISTENING
+
+
+def test_a_listener_that_restarts_in_a_barge_in_has_nothing_to_confirm(call: Talk) -> None:
+    speaking(call).starts().tell(call.restart("listener"))
+    call.wait(0.71)
+    assert call.turn.state is State.SPEAKING
+
+
+def test_a_listener_that_restarts_in_an_utterance_does_not_leave_us_waiting_for_its_end(call: Talk) -> None:
+    call.greets().starts().tell(call.restart("listener"))
+    call.wait(6.01)
+    assert call.turn.state is State.PROMPTING
+
+
+def test_a_listener_that_restarts_while_the_caller_goes_on_does_not_lose_the_question(call: Talk) -> None:
+    call.greets().says("what does it cost").starts().tell(call.restart("listener"))
+    assert call.turn.state is State.DELIBERATING
+    assert call.asked_for == "what does it cost"
+
+
+def test_an_actor_that_restarts_while_the_caller_speaks_does_not_end_the_utterance(call: Talk) -> None:
+    call.greets().starts().tell(call.restart("thinker"))
+    call.wait(20.0)
+    assert call.turn.state is State.LISTENING
+    call.ends("on tuesday", 0.8)
+    assert call.asked_for == "on tuesday"
+
+
+def test_a_listener_that_restarts_between_keys_loses_none_of_them(call: Talk) -> None:
+    keys(call.greets(), "1").starts().tell(call.restart("listener"))
+    assert keys(call, "2#").asked_for == "1 2"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from agentd.messages import (
     ActorDown,
@@ -206,12 +207,19 @@ class Call(RuleBasedStateMachine):
         raise AssertionError(f"{self.world.turn.state} does not end by itself")
 
 
-Call.TestCase.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TestTheLawsHoldInEveryCall = Call.TestCase
+def conduct(calls: int) -> None:
+    """Invent `calls` calls of 40 steps each, the same ones in every run."""
+    odd = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    size = settings(
+        max_examples=calls, stateful_step_count=40, derandomize=True, deadline=None, database=None, suppress_health_check=odd
+    )
+    run_state_machine_as_test(Call, settings=size)
+
+
+def test_the_laws_hold_in_some_calls() -> None:
+    conduct(60)
+
+
+@pytest.mark.slow
+def test_the_laws_hold_in_many_calls() -> None:
+    conduct(1000)

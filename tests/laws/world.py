@@ -145,6 +145,7 @@ class World:
     owed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     asked_for: str = ""
+    cut: State = State.SPEAKING
 
     @classmethod
     def begin(cls, timing: Timing) -> World:
@@ -257,6 +258,11 @@ class World:
         check_step(before, event, after, commands)
         self.turn = after
         self._count(before, event, commands)
+        if after.state is State.YIELDING and before.state is not State.YIELDING:
+            self.cut = before.state
+        elif isinstance(event, TimerFired) and event.name is Timer.RESUME:
+            own = {State.GREETING, State.PROMPTING, State.CLOSING}
+            assert after.state is (self.cut if self.cut in own else State.SPEAKING), "what was cut goes on"
         for command in commands:
             self.obey(command)
         self.check()
@@ -352,6 +358,8 @@ class World:
         assert turn.fillers <= self.timing.fillers
         assert turn.misheard <= self.timing.misheard
         assert turn.retries <= self.timing.retries + self.restarts
+        assert bool(turn.tools) or turn.state is not State.WAITING, "waiting is for tools"
+        assert not turn.tools or turn.state is not State.DELIBERATING, "who waits for a tool is told so"
         if turn.state is State.LISTENING and turn.keys:
             assert Timer.KEYS in turn.armed
         if self.thinking is not None and self.thinking.epoch == turn.epoch:
@@ -390,6 +398,10 @@ def check_step(before: Turn, event: Event, after: Turn, commands: tuple[Command,
             assert command.reply.epoch in {before.epoch, after.epoch}
             if isinstance(command, Think | Say):
                 assert command.reply == after.reply, "nothing is asked for a dead reply"
+    if isinstance(event, Thought | ToolsDone) and event.reply == before.reply and before.state is not State.ENDED:
+        more = isinstance(event, ToolsDone) or event.more
+        wanted = [] if not more else [RunTools] if isinstance(event, Thought) and event.tools else [Continue]
+        assert [name for name in names if name in {RunTools, Continue}] == wanted, "a round is followed by what it asked for"
     assert names.count(Finish) <= 1
     assert (Finish in names) == (after.state is State.ENDED and before.state is not State.ENDED)
     if before.state is State.ENDED:
