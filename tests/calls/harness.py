@@ -295,7 +295,7 @@ class Scene:
 
     def state(self) -> str:
         """Where the machine stands."""
-        return self.log.entries[-1].state
+        return self.log.entries[-1].state if self.log.entries else "connecting"
 
     def events(self, kind: type) -> list[Any]:
         """All events of one kind."""
@@ -361,7 +361,9 @@ async def telephone_call(
         chain(recognizer, speech.ReadingRecognizer()), chain(thinker, None), chain(voice, speech.WritingVoice()), vad
     )
     counts = MediaCounts(late=lambda _: None)
-    around = Surroundings("+15550123", "token", log, Unrecorded(), counts, offload or Inline(), hand_over, lambda: NOON)
+    around = Surroundings(
+        "+15550123", "token", log, Unrecorded(), counts, offload or Inline(), hand_over, lambda: None, lambda: NOON
+    )
     tasks = trio.lowlevel.current_statistics().tasks_living
     call = Call(flow, Lines(flow, canned), engines, socket, codec, around, timing or Timing())
     scene = Scene(phone, log, call, socket)
