@@ -127,7 +127,7 @@ class Conductor:
         self._round = _Round()
         self._think: Think | None = None
         self._stops_owed = 0
-        self._deferred: Think | Continue | None = None
+        self._deferred: Think | Continue | Say | None = None
         self._mixed = False
         self._attending: Listen | None = None
         self._consent = False
@@ -286,8 +286,8 @@ class Conductor:
 
     def _do(self, command: Command) -> None:
         match command:
-            case Think() | Continue() if self._stops_owed:
-                # The request must hold what was heard of the reply that was dropped.
+            case Think() | Continue() | Say() if self._stops_owed:
+                # A request must hold what was heard of the reply that was dropped, and audio of a new one must not come first.
                 self._deferred = command
             case Think():
                 self._start_reply(command)
