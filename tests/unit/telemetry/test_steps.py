@@ -205,6 +205,7 @@ def test_a_suspicion_whose_reply_fails_has_lapsed() -> None:
     record = turn(script, 2)
     assert [barge_in.verdict for barge_in in record.barge_ins] == ["lapsed"]
     assert record.attempts == 2
+    assert [(voice.epoch, voice.end - voice.start) for voice in record.voices] == [(0, near(0.08)), (1, near(0.08))]
     assert [failure.actor for failure in record.failures] == ["speaker"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -163,8 +164,10 @@ def test_a_folder_without_anything_is_told_as_it_is(tmp_path: Path, capsys: pyte
 
 def test_a_caller_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = record(tmp_path, ordinary())
-    folder.add_transcript({"turn": 2, "who": "caller\x1b[2J", "text": "\x1b]0;x\x07\u202eevil\r\n"})
+    line = {"turn": 2, "who": "caller\x1b[2J", "text": "\x1b]0;x\x07\u202eevil\r\n"}
+    (folder.path / "transcript.jsonl").write_text(json.dumps(line))
     text = drawn(tmp_path, capsys)
+    assert "evil" in text
     assert not set(text) & set("\x1b\x07\r\u202e")
 
 

@@ -104,3 +104,9 @@ def test_what_is_held_back_is_given_when_the_log_is_cut() -> None:
 def test_prompts_have_no_gap() -> None:
     script = Script().greeted().wait(6).timer(Timer.SILENCE).speaks("Are you there?").hangs_up()
     assert all("gap" not in line for line in read(script))
+
+
+def test_a_reply_that_was_heard_before_it_was_known_to_be_audible_stands_behind_its_question() -> None:
+    script = Script().greeted().wait(1).says("are you open").thinks("Yes.").wait(0.05).began().wait(0.05).onset(0.2)
+    script.heard("Yes.").held().wait(0.4).ended("", voiced=0.1).wait(0.4).timer(Timer.RESUME).reply_heard().wait(1).hangs_up()
+    assert said(script)[1:] == [(2, "caller", "are you open", False), (2, "agent", "Yes.", False)]
