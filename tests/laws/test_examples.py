@@ -418,14 +418,15 @@ def test_three_replies_without_progress_escalate(call: Talk, helper: bool, state
     assert call.turn.state is state
 
 
-def test_speech_without_words_is_asked_about_twice(call: Talk) -> None:
+@pytest.mark.parametrize(("helper", "state"), [(True, State.TRANSFERRING), (False, State.CLOSING)])
+def test_speech_without_words_is_asked_about_twice(call: Talk, helper: bool, state: State) -> None:
     call.greets()
     for _ in range(2):
         call.starts().ends("", 0.8)
         assert call.turn.why is Why.MISHEARD
-        call.answers().plays()
+        call.answers(helper=helper).plays()
     call.starts().ends("", 0.8)
-    assert call.turn.state is State.CLOSING
+    assert call.turn.state is state
 
 
 def test_a_filler_comes_when_a_tool_has_run_400_ms_and_the_caller_has_waited_800(call: Talk) -> None:
@@ -438,8 +439,9 @@ def test_a_filler_comes_when_a_tool_has_run_400_ms_and_the_caller_has_waited_800
 
 def test_audio_that_runs_dry_waits_for_the_tool_or_else_for_the_thinker(call: Talk) -> None:
     call.greets().says("is tuesday free").think("plain")
-    call.uses_tool().plays(State.WAITING)
-    assert call.turn.state is State.WAITING
+    call.uses_tool().plays(State.SPEAKING).wait(2.0)
+    call.plays(State.WAITING)
+    assert call.deadlines[Timer.FILLER] == pytest.approx(call.clock + 0.8), "the caller waits from here on"
     call.tell(call.finish_tools())
     call.think("plain")
     call.plays(State.SPEAKING).plays()
@@ -560,3 +562,55 @@ def test_an_actor_that_restarts_while_the_caller_speaks_does_not_end_the_utteran
 def test_a_listener_that_restarts_between_keys_loses_none_of_them(call: Talk) -> None:
     keys(call.greets(), "1").starts().tell(call.restart("listener"))
     assert keys(call, "2#").asked_for == "1 2"
+
+
+def test_words_that_come_only_with_the_end_of_the_utterance_interrupt_too(call: Talk) -> None:
+    speaking(call).starts().ends("something else please", 0.8)
+    assert call.turn.state is State.DELIBERATING
+    assert call.asked_for == "something else please"
+
+
+def test_a_greeting_that_fails_is_still_the_greeting(call: Talk) -> None:
+    call.connect().tell(call.fail())
+    assert call.turn.state is State.GREETING
+    assert call.answers().plays().turn.state is State.LISTENING
+
+
+def test_a_key_does_not_stop_the_apology(call: Talk) -> None:
+    call.greets().tell(ActorDown("thinker", "it broke", call.clock))
+    keys(call, "1")
+    assert call.turn.state is State.CLOSING
+
+
+def test_a_human_takes_over_where_thinking_fails(call: Talk) -> None:
+    call.greets().says("a question").answers(helper=True).plays()
+    call.says("another question").tell(call.fail())
+    call.tell(call.fail())
+    assert call.turn.state is State.TRANSFERRING
+    call.plays()
+    assert call.handed_over
+
+
+def test_a_cough_in_the_greeting_resumes_the_greeting(call: Talk) -> None:
+    call.connect().starts().ends().wait(0.71)
+    assert call.turn.state is State.GREETING
+
+
+def test_a_cough_in_a_prompt_resumes_the_prompt(call: Talk) -> None:
+    call.greets().wait(6.01)
+    call.starts().ends().wait(0.71)
+    assert call.turn.state is State.PROMPTING
+
+
+def test_a_cough_in_the_goodbye_resumes_the_goodbye(call: Talk) -> None:
+    silent(call).starts().ends().wait(0.71)
+    assert call.turn.state is State.CLOSING
+    call.plays().wait(0.61)
+    assert call.transport.closing
+
+
+def test_a_voice_that_dies_in_the_goodbye_ends_the_call_as_decided(call: Talk) -> None:
+    silent(call).tell(call.restart("speaker"))
+    assert call.transport.closing
+    call.tell(MediaStopped(call.clock, "closed_by_us"))
+    assert call.finished == "silence"

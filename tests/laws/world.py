@@ -16,6 +16,7 @@ from agentd.messages import (
     Hold,
     KeyPressed,
     LongSpeech,
+    MediaStopped,
     NewEpoch,
     Partial,
     PlaybackBegan,
@@ -24,6 +25,7 @@ from agentd.messages import (
     ReplyHeard,
     Resume,
     Segment,
+    ShutdownAsked,
     SpeechOnset,
     ThinkFailed,
     Timer,
@@ -358,6 +360,8 @@ class World:
         assert turn.fillers <= self.timing.fillers
         assert turn.misheard <= self.timing.misheard
         assert turn.retries <= self.timing.retries + self.restarts
+        if turn.state in {State.LISTENING, State.YIELDING}:
+            assert self.utterance is not None or not turn.utterance, "an utterance that ended is over"
         assert bool(turn.tools) or turn.state is not State.WAITING, "waiting is for tools"
         assert not turn.tools or turn.state is not State.DELIBERATING, "who waits for a tool is told so"
         if turn.state is State.LISTENING and turn.keys:
@@ -402,6 +406,12 @@ def check_step(before: Turn, event: Event, after: Turn, commands: tuple[Command,
         more = isinstance(event, ToolsDone) or event.more
         wanted = [] if not more else [RunTools] if isinstance(event, Thought) and event.tools else [Continue]
         assert [name for name in names if name in {RunTools, Continue}] == wanted, "a round is followed by what it asked for"
+    resumed = isinstance(event, TimerFired) and event.name is Timer.RESUME
+    if after.state in {State.CLOSING, State.TRANSFERRING} and before.state is not after.state and not resumed:
+        last = [command for command in commands if isinstance(command, Say) and command.last]
+        assert len(last) == 1 or after.said or after.leaving, "nobody is left without a word"
+    if before.leaving and isinstance(event, MediaStopped | ShutdownAsked) and before.state is not State.ENDED:
+        assert Finish(before.outcome or "completed") in commands, "what was decided stands"
     assert names.count(Finish) <= 1
     assert (Finish in names) == (after.state is State.ENDED and before.state is not State.ENDED)
     if before.state is State.ENDED:
