@@ -16,11 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
+from agentd.actors.kit import run_all
 from agentd.errors import OperatorError
 
 CALLS: Final = (
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     secret = secrets.token_urlsafe(24)
     _say("Starting agentd on loopback, with the embedded engines: no key, no network.")
     with _Daemon(out, secret) as daemon:
-        good = all([_place(name, title, daemon, out) for name, title in CALLS])
+        results = [_place(name, title, daemon, out) for name, title in CALLS]
     _say("")
     _say(f"Three calls in {time.monotonic() - began:.0f} s. What remains of them is in {out}/:")
     for folder in sorted(path for path in out.iterdir() if (path / "call.json").exists())[-len(CALLS) :]:
@@ -50,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         _say(f"  {folder}/  {call['outcome']}, {call['turns']} turns, {call['seconds']:.0f} s")
     _say("In each: call.json, transcript.jsonl, recording.wav (caller left, agent right), spans.jsonl; handoff.json where it")
     _say(f"was handed over. Draw the last one:  .venv/bin/agentd trace last --out {out}")
-    return 0 if good else 1
+    return 0 if all(results) else 1
 
 
 def _say(text: str) -> None:
@@ -110,14 +112,10 @@ def _place(name: str, title: str, daemon: _Daemon, out: Path) -> bool:
 
     async def call() -> None:
         nonlocal report
-        scenario = load(name)
-        async with trio.open_nursery() as nursery:  # noqa: ASYNC — a command of its own, no call runs in here
-            nursery.start_soon(_follow, out, before)
-            report = await place_call(scenario, base_url=daemon.url, secret=daemon.secret, out=None, show=_note)
-            await trio.sleep(0.5)
-            nursery.cancel_scope.cancel()
+        report = await place_call(load(name), base_url=daemon.url, secret=daemon.secret, out=None, show=_note)
+        await trio.sleep(0.5)
 
-    trio.run(call)
+    trio.run(run_all, call, partial(_follow, out, before))
     assert report is not None
     if report.outcome != "completed":
         _say(f"   The call broke: {report.why}")
@@ -134,16 +132,18 @@ async def _follow(out: Path, before: set[str]) -> None:
     """Print the newest call's transcript as it grows. Cancelled: what is printed stands."""
     shown = 0
     while True:
-        fresh = sorted(path for path in out.iterdir() if path.is_dir() and path.name not in before)
-        lines = (
-            (fresh[0] / "transcript.jsonl").read_text().splitlines()
-            if fresh and (fresh[0] / "transcript.jsonl").exists()
-            else []
-        )
+        lines = _transcript(out, before)
         for line in lines[shown:]:
             _say(_line(json.loads(line)))
         shown = len(lines)
         await trio.sleep(0.1)
+
+
+def _transcript(out: Path, before: set[str]) -> list[str]:
+    """The lines so far of the call that came after those `before`."""
+    fresh = sorted(path for path in out.iterdir() if path.is_dir() and path.name not in before)
+    file = fresh[0] / "transcript.jsonl" if fresh else None
+    return file.read_text().splitlines() if file is not None and file.exists() else []
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -28,11 +28,14 @@ CHAIN: tuple[tuple[str, ...], ...] = (
     ("agentd.providers", "agentd.handoff"),
     ("agentd.supervision",),
     ("agentd.actors",),
-    ("agentd.folder", "agentd.records"),
+    ("agentd.folder",),
     ("agentd.call",),
     ("agentd.carriers", "agentd.http"),
+    ("agentd.desk", "agentd.records"),
     ("agentd.daemon",),
-    ("agentd.cli", "agentd.__main__", "agentd.demo", "agentd.trace"),
+    ("agentd.demo", "agentd.trace"),
+    ("agentd.cli",),
+    ("agentd.__main__",),
 )
 """A room may import those of the rows above its own, and itself; rooms of one row do not know one another. `agentd.audio`
 stands below `agentd.turn` for the endpointing, which asks `turn.words` whether words look complete."""
@@ -45,10 +48,10 @@ NEVER = (
 """What the chain would allow and the design does not."""
 
 ONLY_FOR = {
-    "agentd.folder": ("agentd.call", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
-    "agentd.records": ("agentd.call", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
+    "agentd.folder": ("agentd.call", "agentd.records", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
+    "agentd.records": ("agentd.call", "agentd.records", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
     "agentd.simulate": ("agentd.cli", "agentd.demo"),
-    "telemetry": ("agentd.call", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
+    "telemetry": ("agentd.call", "agentd.records", "agentd.daemon", "agentd.cli", "agentd.demo", "agentd.trace"),
     "flows": (),
 }
 """Rooms with few readers."""
@@ -67,6 +70,7 @@ CATCHES_ALL = {
     "agentd/supervision.py": (1, "an actor: whatever breaks in one is that actor's failure"),
     "agentd/actors/toolrunner.py": (1, "a tool: its author's bug is told as a failed tool"),
     "agentd/call.py": (1, "a call: it dies alone"),
+    "telemetry/export.py": (1, "a trace: telemetry's own bug is a count, never the end of a call"),
     "agentd/flow/loading.py": (2, "a flow's file: whatever it raises at load is told to its author"),
 }
 """Where `except Exception` may stand, how often, and what is contained there."""

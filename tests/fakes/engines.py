@@ -1,0 +1,58 @@
+"""The stub engines by the names that settings take: `tests.fakes.engines:recognizer` and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from agentd.flow.model import Flow
+from agentd.messages import Fire, Segment, ThinkRequest
+from agentd.offload import Offload
+from agentd.providers.base import Recognizer, Thinker, Thought, Voice, VoiceActivityFactory
+from tests.fakes import speech
+
+NAMES = {
+    "engines.recognizer": ("tests.fakes.engines:recognizer",),
+    "engines.thinker": ("tests.fakes.engines:thinker",),
+    "engines.voice": ("tests.fakes.engines:voice",),
+    "engines.vad": "tests.fakes.engines:vad",
+}
+"""What to hand to `settings.load` as overrides."""
+
+STARTED: list[str] = []
+"""Every session of a recognizer that was started: a call without a token must start none."""
+
+
+class _Recognizer(speech.ReadingRecognizer):
+    async def session(self, *args: object) -> None:
+        STARTED.append("recognizer")
+        await super().session(*args)  # type: ignore[arg-type]
+
+
+def recognizer(offload: Offload, calls: int) -> Recognizer:
+    return _Recognizer()
+
+
+def voice(offload: Offload) -> Voice:
+    return speech.WritingVoice()
+
+
+def vad(calls: int) -> VoiceActivityFactory:
+    return lambda rate: speech.LoudnessVad()
+
+
+class Parrot:
+    """Greets, says again what it heard, and fires the trigger that the caller names by `please TRIGGER`."""
+
+    async def think(self, request: ThinkRequest, say: Callable[[Segment], Awaitable[None]]) -> Thought:
+        words = request.text.split()
+        if words[:1] == ["please"] and request.round == 0:
+            return Thought((Fire(words[1]),))
+        text = {"opening": "welcome", "silence": "still there", "misheard": "pardon"}.get(
+            request.why, f"you said {request.text}"
+        )
+        await say(Segment(request.reply, request.next_segment, text))
+        return Thought()
+
+
+def thinker(flow: Flow) -> Thinker:
+    return Parrot()
