@@ -23,7 +23,7 @@ from agentd.providers.base import Begin, Finish, Heard, Recognizer, RecognizerIn
 from agentd.providers.base import Final as FinalWords
 
 FINAL_S: Final = 0.6
-"""A recognizer that owes its last words for longer is not waited for: the caller hears the silence."""
+"""A recognizer that owes its last words for longer has stalled: the caller hears the silence."""
 
 INPUTS: Final = 512
 """What may wait for a recognizer: ten seconds of frames; one that is further behind is stuck."""
@@ -54,7 +54,10 @@ class _Utterance:
     sure: bool = False
     end: End | None = None
     end_pos: int = 0
+    decided_pos: int = 0
     decided_at: float = 0.0
+    again: bool = False
+    """It was given to a second session, since the first one stalled."""
 
 
 class Listener:
@@ -76,24 +79,25 @@ class Listener:
         self._number = 0
         self._session = 0
         self._broken: deque[float] = deque(maxlen=limits.RESTARTS)
+        self._utterance: _Utterance | None = None
+        self._partial_frame = b""
 
     async def run(self, provider: int) -> None:
         """Listen until cancelled. Cancelled: the recognizer's session is closed; the ring keeps what was not taken.
 
-        Raises ProviderError where the recognizer breaks too often.
+        An utterance that a former life was in the middle of is heard again, from the ring. Raises ProviderError where the
+        recognizer breaks too often.
         """
         self._recognizer = self._recognizers[provider]
-        self._utterance: _Utterance | None = None
-        self._endpointer.abort()
-        self._partial_frame = b""
-        self._ring.take()
         async with open_jobs() as jobs:
             self._open(jobs)
+            if self._utterance is not None:
+                await self._begin_again(self._utterance)
+            await self._hear_all()
             while True:
                 match await self._mailbox.receive():
                     case FramesReady():
-                        for frame in self._ring.take():
-                            await self._hear(frame)
+                        await self._hear_all()
                     case Listen() as listen:
                         self._endpointer.listen = listen
                     case Heard(number, text, sure):
@@ -105,6 +109,11 @@ class Listener:
                             await self._reopen(jobs, error)
 
     # ── Audio ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hear_all(self) -> None:
+        """All that the ring holds and that was not taken. Cancelled: what was taken is lost."""
+        for frame in self._ring.take():
+            await self._hear(frame)
 
     async def _hear(self, frame: Frame) -> None:
         """One frame through voice activity, endpointing and the recognizer. Cancelled: the frame is lost."""
@@ -121,7 +130,8 @@ class Listener:
                 case Long() if self._utterance is not None and not (self._utterance.text and self._utterance.sure):
                     await self._report.send(LongSpeech(self._utterance.number, frame.at))
                 case End() as end if self._utterance is not None:
-                    self._utterance.end, self._utterance.end_pos, self._utterance.decided_at = end, frame.pos, frame.at
+                    self._utterance.end, self._utterance.decided_at = end, frame.at
+                    self._utterance.end_pos = self._utterance.decided_pos = frame.pos
                     self._feed(Finish(self._utterance.number))
         if self._utterance is not None and self._utterance.end is None and frame.pos > self._fed:
             self._feed_frame(frame)
@@ -146,16 +156,25 @@ class Listener:
             await self._close(at)
         self._number += 1
         self._utterance = _Utterance(self._number)
-        self._start = pos - int(PREROLL_S * self._rate)
-        self._replay()
+        self._onset = pos
+        self._replay(self._utterance)
         await self._report.send(SpeechOnset(self._number, pos, at))
 
-    def _replay(self) -> None:
-        """Give the recognizer the utterance at hand from its start."""
-        assert self._utterance is not None
-        self._feed(Begin(self._utterance.number, self._endpointer.listen.hints))
-        for frame in self._ring.since(self._start):
-            self._feed_frame(frame)
+    async def _begin_again(self, utterance: _Utterance) -> None:
+        """The utterance of a former life, under a new number: what was known of it died with that life."""
+        self._number += 1
+        utterance.number, utterance.text, utterance.sure = self._number, "", False
+        self._replay(utterance)
+        await self._report.send(SpeechOnset(self._number, self._onset, trio.current_time()))
+
+    def _replay(self, utterance: _Utterance) -> None:
+        """Give the recognizer the utterance from its start; behind its end, no more than it had."""
+        self._feed(Begin(utterance.number, self._endpointer.listen.hints))
+        for frame in self._ring.since(self._onset - int(PREROLL_S * self._rate)):
+            if utterance.end is None or frame.pos <= utterance.decided_pos:
+                self._feed_frame(frame)
+        if utterance.end is not None:
+            self._feed(Finish(utterance.number))
 
     async def _words(self, number: int, text: str, *, sure: bool) -> None:
         utterance = self._utterance
@@ -173,10 +192,16 @@ class Listener:
         await self._close(trio.current_time())
 
     async def _wait_no_longer(self, frame: Frame) -> None:
-        """The last words are owed for too long: the words so far stand."""
-        assert self._utterance is not None
-        if frame.pos - self._utterance.end_pos >= FINAL_S * self._rate:
+        """The last words are owed for too long: the words so far stand, or else another session is tried, once."""
+        utterance = self._utterance
+        assert utterance is not None
+        if frame.pos - utterance.end_pos < FINAL_S * self._rate:
+            return
+        self._mailbox.send_nowait(SessionBroken(self._session, ProviderError("recognizer", "it owes its last words")))
+        if utterance.text or utterance.again:
             await self._close(frame.at)
+        else:
+            utterance.again, utterance.end_pos = True, frame.pos
 
     async def _close(self, at: float) -> None:
         """Report the end of the utterance at hand."""
@@ -236,6 +261,4 @@ class Listener:
         jobs.drop()
         self._open(jobs)
         if self._utterance is not None:
-            self._replay()
-            if self._utterance.end is not None:
-                self._feed(Finish(self._utterance.number))
+            self._replay(self._utterance)

@@ -77,10 +77,6 @@ class Endpointer:
         """The utterance's words so far."""
         self._words = text
 
-    def abort(self) -> None:
-        """Forget the utterance at hand, if any."""
-        self._forget()
-
     def feed(self, frame: Frame, *, voice: bool) -> list[Decision]:
         """Take the next frame; `voice` is what the detector says of it."""
         self._measure(frame, voice=voice)
