@@ -107,6 +107,7 @@ class Playout:
         self._chunk = int(CHUNK_S * rate)
         self._prebuffer = int(prebuffer * rate)
         self._stranded = 0
+        self._busy = 0.0
         self.epoch = 0
         self.holes = 0
         """Times that audio ran dry in the middle of a segment."""
@@ -155,7 +156,7 @@ class Playout:
         self._came_at = now
         if not self._pieces or self._pieces[-1].segment.index != segment.index:
             self._pieces.append(_Piece(segment, len(self._pcm) // 2))
-            if not self._made_at:
+            if self._dry or not self._made_at:
                 self._made_at = audio.made_at
         piece = self._pieces[-1]
         self._pcm += audio.pcm
@@ -223,7 +224,8 @@ class Playout:
             p.start < self._sent and (p.end is None or self._sent < p.end) for p in self._pieces
         ):
             self.holes += 1
-        self._anchor, self._anchor_sample = now, self._sent
+        # What the carrier could not drop is played first.
+        self._anchor, self._anchor_sample = max(now, self._busy), self._sent
         self._began = False
 
     def _cut(self, size: int) -> Out:
@@ -270,16 +272,17 @@ class Playout:
                 break
             self._passed += 1
             reports.append(SegmentHeard(piece.segment, now))
-        if self._passed == len(self._pieces):
-            reports.extend(self._finished(now))
+        reports.extend(self._finished(now))
         return reports
 
     def _finished(self, now: float) -> list[Report]:
         assert self._reply is not None
-        if self._ended and not self._done:
+        whole = self._passed == len(self._pieces)
+        if whole and self._ended and not self._done:
             self._done = True
             return [ReplyHeard(self._reply, now)]
-        if not self._ended and self._pieces and not self._dry:
+        starved = self._anchor is not None and not self._sendable() and self._heard >= self._sent
+        if not self._ended and not self._dry and self._pieces and (whole or starved):
             self._dry = True
             return [RanDry(self._reply, now)]
         return []
@@ -305,14 +308,16 @@ class Playout:
             times.append(self._at(self._sent + self._padded) - self._lead)
         if self._passed < len(self._pieces):
             piece = self._pieces[self._passed]
-            if not self._audible and not piece.segment.filler:
-                times.append(self._at(piece.start + 1) + MARGIN_S)
             answer = piece.answer_at()
-            if answer is not None and not piece.asked:
+            if not self._audible and not piece.segment.filler and piece.start < self._sent:
+                times.append(self._at(piece.start + 1) + MARGIN_S)
+            if answer is not None and not piece.asked and answer <= self._sent:
                 times.append(self._at(answer) + MARGIN_S)
             if piece.end is not None:
                 waits = piece.marked and not piece.acked
                 times.append(self._at(piece.end) + (MARK_S if waits else MARGIN_S))
+            elif not self._dry:
+                times.append(self._at(self._sent) + MARGIN_S)
         return max(now + GRAIN_S, min(times)) if times else None
 
     # ── Barge-in ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -326,7 +331,7 @@ class Playout:
         cut = self._cut_point(now)
         reports: list[SegmentHeard | Held] = [*self._pass(cut, now)]
         reports.append(Held(reply, *self._prefix(cut), now, self._last_at))
-        self._strand()
+        self._leave()
         self._heard = cut
         if not self._held:
             self._held = True
@@ -349,7 +354,7 @@ class Playout:
         cut = self._cut_point(now)
         reports: list[SegmentHeard | Stopped] = [*self._pass(cut, now)]
         reports.append(Stopped(epoch, *self._prefix(cut), now))
-        self._strand()
+        self._leave()
         self.epoch = max(self.epoch, epoch)
         self._sends += 1
         self._reset(None)
@@ -360,10 +365,12 @@ class Playout:
             return self._heard
         return max(self._heard, self._played(now)) if self._clears else self._sent
 
-    def _strand(self) -> None:
-        """What a carrier that cannot clear still gathers is pushed out by silence; else the next reply would begin with it."""
+    def _leave(self) -> None:
+        """The carrier plays what it cannot drop; silence pushes out what it still gathers, or the next reply would begin with it."""
         if self._anchor is not None and not self._clears:
-            self._stranded = max(0, self._prebuffer - (self._sent + self._padded - self._anchor_sample))
+            gathered = self._sent + self._padded - self._anchor_sample
+            self._stranded = max(0, self._prebuffer - gathered)
+            self._busy = self._at(self._sent + self._padded + self._stranded)
 
     def _pass(self, cut: int, now: float) -> list[SegmentHeard]:
         """Segments that are heard to their end when `cut` samples are."""
