@@ -35,7 +35,7 @@ NOON = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 async def until(holds: Callable[[], object], limit: float = 60.0) -> None:
     """Wait until something holds: a test looks at a call from outside, and is told of nothing."""
     with trio.fail_after(limit):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await trio.sleep(0.01)
 
 

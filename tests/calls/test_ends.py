@@ -12,11 +12,11 @@ import trio
 from agentd.flow.lines import DRAIN
 from agentd.messages import Fire
 from agentd.turn.value import State
-from tests.calls.harness import Scene, telephone_call, until
-from tests.calls.script import HELPED, LONELY, STORY, Round, Script, failure, tool
+from tests.calls.harness import Scene, telephone_call
+from tests.calls.script import HELPED, LONELY, STORY, Answer, Round, Script, failure, tool
 from tests.fakes import speech
 
-SCRIPT_ANSWERS = {
+SCRIPT_ANSWERS: dict[str, Answer] = {
     "think": Round("too late", delay=10),
     "tell me": STORY,
     "look": (Round(proposals=tool("look_up", seconds=7.5)), Round("we have ten")),
@@ -338,4 +338,3 @@ async def test_a_bug_in_the_conductor_ends_its_call_alone_and_closes_the_socket(
         await one.phone.hears("here")
     assert two.outcome == "failed"
     assert two.socket.code is not None
-    await until(lambda: one.over.is_set())
