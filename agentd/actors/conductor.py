@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import trio
 
@@ -72,6 +72,9 @@ from agentd.turn.commands import (
 )
 from agentd.turn.timing import Timing
 from agentd.turn.value import Turn
+
+LAST_WORDS_S: Final = 0.5
+"""The call is over; the transport still tells what was heard of the reply that was cut."""
 
 
 class Log(Protocol):
@@ -149,6 +152,9 @@ class Conductor:
                 self._handle(await self._mailbox.receive())
                 continue
             self._fire_timers()
+        with trio.move_on_after(LAST_WORDS_S):
+            while self._stops_owed > 0:
+                self._handle(await self._mailbox.receive())
 
     # ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -148,6 +148,10 @@ class Transport:
             with trio.move_on_after(limits.CLOSE_S, shield=True):
                 await self._socket.close(1000 if self._closing is None else self._closing)
         with trio.move_on_after(limits.CLOSE_S):
+            now = trio.current_time()
+            # What the conductor would ask for next, told at once: nobody takes orders any more.
+            for stopped in self._playout.abandon(self._playout.epoch + 1, now):
+                await self._report.send(stopped)
             await self._report.send(MediaStopped(trio.current_time(), "closed_by_us" if self._closing == 1000 else reason))
             # The conductor ends the call; ending it here first would cut its record short.
             await trio.sleep(limits.CLOSE_S)
