@@ -48,8 +48,8 @@ class Engines:
 class Surroundings:
     """What a call is given from outside: its place in the world and where it leaves its traces.
 
-    `metadata` is what the carrier's first text must be; `hand_over` and `hang_up` store what comes after the stream, and never wait; `wall`
-    is the time of day.
+    `metadata` is what the carrier's first text must be; `hand_over` and `hang_up` store what comes after the stream, and never
+    wait; `wall` is the time of day.
     """
 
     call_from: str

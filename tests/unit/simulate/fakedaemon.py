@@ -132,7 +132,7 @@ class Ear:
         return np.frombuffer(b"".join(self.frames), dtype="<i2")
 
     async def until_voice_begins(self) -> None:
-        while not np.abs(self.samples.astype(np.int32)).max(initial=0) > 500:  # noqa: ASYNC110  a test reads plainly
+        while not np.abs(self.samples.astype(np.int32)).max(initial=0) > 500:
             await trio.sleep(0.02)
 
     async def until_voice_ends(self, quiet: float = 0.4) -> None:
