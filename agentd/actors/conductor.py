@@ -69,6 +69,7 @@ from agentd.turn.commands import (
     Thought,
     ToolsDone,
     Why,
+    describe,
 )
 from agentd.turn.timing import Timing
 from agentd.turn.value import Turn
@@ -405,30 +406,3 @@ class Conductor:
 
     def _now(self) -> datetime:
         return self._flow.local(self._wall().isoformat())
-
-
-def describe(command: Command) -> str:
-    """A command in one line of the log: its name and its small fields, never the caller's words."""
-    match command:
-        case Think(_, why):
-            return f"think {why}"
-        case Say(_, line):
-            return f"say {line}"
-        case Arm(name, seconds):
-            return f"arm {name} {seconds:.3g}"
-        case Disarm(name):
-            return f"disarm {name}"
-        case NewEpoch(epoch):
-            return f"new epoch {epoch}"
-        case Attend(speaking):
-            return f"attend {'speaking' if speaking else 'silent'}"
-        case Thaw(confirmed):
-            return f"thaw {'confirmed' if confirmed else 'rejected'}"
-        case HandOver(why):
-            return f"hand over {why}"
-        case CloseMedia(code):
-            return f"close media {code}"
-        case Finish(outcome):
-            return f"finish {outcome}"
-        case Continue() | RunTools() | Hold() | Resume() | Freeze():
-            return type(command).__name__.lower()

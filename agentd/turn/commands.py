@@ -222,3 +222,30 @@ Command = (
     | CloseMedia
     | Finish
 )
+
+
+def describe(command: Command) -> str:
+    """A command in one line of the log: its name and its small fields, never the caller's words."""
+    match command:
+        case Think(_, why):
+            return f"think {why}"
+        case Say(_, line):
+            return f"say {line}"
+        case Arm(name, seconds):
+            return f"arm {name} {seconds:.3g}"
+        case Disarm(name):
+            return f"disarm {name}"
+        case NewEpoch(epoch):
+            return f"new epoch {epoch}"
+        case Attend(speaking):
+            return f"attend {'speaking' if speaking else 'silent'}"
+        case Thaw(confirmed):
+            return f"thaw {'confirmed' if confirmed else 'rejected'}"
+        case HandOver(why):
+            return f"hand over {why}"
+        case CloseMedia(code):
+            return f"close media {code}"
+        case Finish(outcome):
+            return f"finish {outcome}"
+        case Continue() | RunTools() | Hold() | Resume() | Freeze():
+            return type(command).__name__.lower()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from agentd import limits
 from agentd.flow import Flow, Notes, Refused
 from agentd.messages import Fill, Fire, Outcome, Proposal, Reply, Said, Segment, ThinkRequest, UseTool
-from agentd.providers.rules import RulesThinker
+from agentd.providers.rules.thinker import RulesThinker
 
 
 class Talk:

@@ -27,9 +27,9 @@ from agentd.flow import (
 from agentd.flow.checks import check
 from agentd.flow.templates import Line
 from agentd.messages import Fill, Fire, Reply, Said, Segment, ThinkRequest, UseTool
-from agentd.providers.rules import RulesThinker
-from agentd.providers.rules_match import Phrasebook
-from agentd.providers.rules_say import cut
+from agentd.providers.rules.match import Phrasebook
+from agentd.providers.rules.say import cut
+from agentd.providers.rules.thinker import RulesThinker
 from tests.unit.providers.talk import Talk
 
 WALL = "2026-11-20T11:00-05:00"

@@ -12,7 +12,7 @@ from agentd.flow import FILLED, Flow, Notes, vocabulary
 from agentd.flow.slots import Slot
 from agentd.flow.spoken import Scene
 from agentd.messages import FlowState
-from agentd.providers.rules_match import Match, Phrasebook, content
+from agentd.providers.rules.match import Match, Phrasebook, content
 from agentd.turn.words import AFFIRMATIONS, BACKCHANNELS, FILLERS, NEGATIONS, normalise
 
 

@@ -15,7 +15,7 @@ from agentd.flow.templates import Line
 from agentd.flow.tools import Words
 from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
-from agentd.providers.rules_say import cut
+from agentd.providers.rules.say import cut
 from agentd.turn.words import normalise
 
 LAST = 12

@@ -1,6 +1,6 @@
 """The rule-based thinker: holds a flow's conversation with no model, in under a millisecond a round.
 
-Theory of operation. Round 0 takes the caller's words apart (`rules_hear`) and proposes what they ask for: a transition, then
+Theory of operation. Round 0 takes the caller's words apart (`hear`) and proposes what they ask for: a transition, then
 values for slots. It speaks at once only where nothing is proposed. Each later round finds the flow where the machine put
 it, and goes on from there: the state's words on entry, a tool that is due, its result, and then the next question. A round
 that proposes a transition says nothing, and notes what it owes, so that the words come from the state that they lead to.
@@ -20,8 +20,8 @@ from agentd.flow.notes import Question
 from agentd.flow.templates import Line
 from agentd.messages import Fill, Fire, Outcome, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
-from agentd.providers.rules_draft import Draft, digest
-from agentd.providers.rules_hear import Ear, Small, Understood
+from agentd.providers.rules.draft import Draft, digest
+from agentd.providers.rules.hear import Ear, Small, Understood
 from agentd.turn.words import normalise
 
 
@@ -300,8 +300,3 @@ class Round(Draft):
             self._lines = [Line(common.ANYTHING)] if not self._flow.missing(self._current) else self._lines
             self._note(question=self._notes.question and replace(self._notes.question, closed=False))
         self._note(lost=0 if yes and asked else self._notes.lost + 1)
-
-
-def thinker(flow: Flow) -> RulesThinker:
-    """The thinker `rules` of the settings."""
-    return RulesThinker(flow)
