@@ -168,12 +168,13 @@ class Transport:
     async def _read(self) -> None:
         """Cancelled: nothing is lost but what the socket still holds."""
         while True:
-            with trio.move_on_after(limits.MEDIA_STALL_S):
-                data = await self._socket.receive()
-                now = trio.current_time()
-                for event in self._codec.receive(data, now):
-                    await self._take(event, now)
-                continue
+            with trio.move_on_after(limits.MEDIA_STALL_S) as patience:
+                while True:
+                    data = await self._socket.receive()
+                    now = trio.current_time()
+                    patience.deadline = now + limits.MEDIA_STALL_S
+                    for event in self._codec.receive(data, now):
+                        await self._take(event, now)
             await self._report.send(MediaStalled(trio.current_time(), limits.MEDIA_STALL_S))
 
     async def _take(self, event: MediaEvent, now: float) -> None:

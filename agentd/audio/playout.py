@@ -366,7 +366,7 @@ class Playout:
         return max(self._heard, self._played(now)) if self._clears else self._sent
 
     def _leave(self) -> None:
-        """The carrier plays what it cannot drop; silence pushes out what it still gathers, or the next reply would begin with it."""
+        """The carrier plays what it cannot drop; silence pushes out what it still gathers, lest it open the next reply."""
         if self._anchor is not None and not self._clears:
             gathered = self._sent + self._padded - self._anchor_sample
             self._stranded = max(0, self._prebuffer - gathered)

@@ -32,11 +32,12 @@ FRAME = 320
 NOON = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 
 
-async def until(holds: Callable[[], object], limit: float = 60.0) -> None:
-    """Wait until something holds: a test looks at a call from outside, and is told of nothing."""
+async def until(holds: Callable[[], object], limit: float = 60.0, ticks: int = 1) -> None:
+    """Wait until something holds: a test looks at a call from outside, every so many ticks, and is told of nothing."""
     with trio.fail_after(limit):
         while not holds():
-            await trio.sleep(0.01)
+            # On the switch's own ticks: each further instant costs virtual time a pass of the loop.
+            await trio.sleep_until((int(trio.current_time() / 0.02 + 0.01) + ticks) * 0.02)
 
 
 class MemorySocket:
@@ -227,14 +228,14 @@ class Telephone:
 
     async def quiet(self, seconds: float = 0.5, limit: float = 60.0) -> None:
         """Wait until the agent has been silent for so long, after it spoke."""
-        heard = len(self.heard())
-        await until(lambda: len(self.heard()) != heard or self.closed.is_set(), limit)
+        heard = len(self.spoken())
+        await until(lambda: len(self.spoken()) != heard or self.closed.is_set(), limit)
         await self.silence(seconds)
 
     async def silence(self, seconds: float = 0.5) -> None:
         """Wait until the agent has been silent for so long."""
-        size = int(seconds * RATE) * 2
-        await until(lambda: not any(self.loudspeaker[-size:]) or self.closed.is_set())
+        silence = bytes(2 * int(seconds * RATE))
+        await until(lambda: self.loudspeaker.endswith(silence) or self.closed.is_set(), ticks=3)
 
     async def hears(self, word: str, limit: float = 30.0) -> None:
         """Wait until the agent is heard to say a word that it has not been heard to say before."""

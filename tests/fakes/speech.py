@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import trio
 
@@ -21,6 +22,7 @@ SYNC = (31000, -31000)
 LOUD = 6000
 
 
+@cache
 def _word(word: str, rate: int) -> array.array[int]:
     size = int((WORD_S + CHAR_S * len(word)) * rate)
     half = max(2, rate // 400)

@@ -75,7 +75,8 @@ async def stream_url(url: str, call_id: str) -> str:
 async def socket(media_url: str) -> AsyncIterator[WebSocketConnection]:
     """Open a stream's socket; its connection is closed with the block, which trio-websocket leaves undone when it is refused."""
     at = urllib.parse.urlsplit(media_url)
-    assert at.hostname and at.port
+    assert at.hostname is not None
+    assert at.port is not None
     async with await trio.open_tcp_stream(at.hostname, at.port) as stream, trio.open_nursery() as nursery:
         yield await wrap_client_stream(nursery, stream, at.netloc, at.path, subprotocols=["audio.drachtio.org"])
         nursery.cancel_scope.cancel()
