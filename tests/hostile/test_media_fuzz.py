@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable
 
 import pytest
@@ -98,20 +97,17 @@ def test_fifty_thousand_messages_give_events_or_a_peer_error() -> None:
     makes, weights = zip(*FAMILIES, strict=True)
     messages = 0
     ends = []
-    slowest = 0.0
     while messages < 50_000:
         subject, at, known, sounded = codec(rng), 0.0, False, False
         for make in rng.choices(makes, weights, k=rng.randint(1, 100)):
             data = make(rng)
             at += rng.choice((0.0, 0.0001, 0.02, 0.02, 0.02, 0.3, -0.01))
             messages += 1
-            began = time.thread_time()
             try:
                 events = subject.receive(data, at)
             except PeerError as error:
                 ends.append((error.close_code, error.outcome))
                 break
-            slowest = max(slowest, time.thread_time() - began)
             check(events)
             for event in events:
                 assert not (isinstance(event, LayoutKnown) and known)
@@ -121,7 +117,6 @@ def test_fifty_thousand_messages_give_events_or_a_peer_error() -> None:
             sounded = sounded or (isinstance(data, bytes) and bool(data))
     assert len(ends) > 50
     assert set(ends) == {(1009, "oversize")}
-    assert slowest < 0.05  # a millisecond on a machine that does nothing else
 
 
 @pytest.mark.parametrize("channels", ["mono", "stereo"])
