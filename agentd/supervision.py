@@ -45,7 +45,8 @@ class _Child:
     """A child as it runs."""
 
     spec: ChildSpec
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    scope: trio.CancelScope = field(default_factory=lambda: trio.CancelScope(shield=True))
+    """Shielded, so that a cancelled call stops in order too: only the supervisor cancels it."""
     life: trio.CancelScope = field(default_factory=trio.CancelScope)
     ended: trio.Event = field(default_factory=trio.Event)
     kicked: str = ""
