@@ -136,6 +136,8 @@ class Telephone:
             if self.muted:
                 continue
             try:
+                self.socket.to_daemon.send_nowait(self._upstream(frame))
+            except trio.WouldBlock:
                 await self.socket.to_daemon.send(self._upstream(frame))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self.closed.set()

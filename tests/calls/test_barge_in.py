@@ -256,7 +256,7 @@ async def test_a_slow_voice_leaves_nothing_of_a_dead_reply_in_the_carriers_prebu
 
 
 async def test_a_barge_in_before_anything_was_heard_reopens_the_turn(autojump_clock: object) -> None:
-    script = Script({"tell me": Round(STORY, delay=0.5)})
+    script = Script({"tell me": Round(STORY, delay=1.0)})
     async with telephone_call(LONELY, script) as scene:
         await scene.phone.quiet()
         scene.phone.say("tell me")

@@ -67,7 +67,6 @@ async def _waiting(scene: Scene) -> None:
 
 
 async def _prompting(scene: Scene) -> None:
-    await scene.reaches("prompting")
     await scene.phone.hears("are")
 
 
