@@ -337,3 +337,53 @@ async def test_a_bug_in_the_conductor_ends_its_call_alone_and_closes_the_socket(
         await one.phone.hears("here")
     assert two.outcome == "failed"
     assert two.socket.code is not None
+
+
+# ── A peer that misbehaves ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome", "code"),
+    [(bytes(300 * 1024), "oversize", 1009), ("x" * 100_000, "oversize", 1009)],
+    ids=["audio", "text"],
+)
+async def test_a_message_that_is_too_long_ends_the_call_with_its_own_code(
+    autojump_clock: object, message: str | bytes, outcome: str, code: int
+) -> None:
+    async with telephone_call(LONELY, script()) as scene:
+        await bring(scene, "speaking")
+        scene.socket.to_daemon.send_nowait(message)
+        await scene.over.wait()
+    assert (scene.outcome, scene.socket.code) == (outcome, code)
+
+
+async def test_metadata_that_is_not_our_documents_ends_the_call(autojump_clock: object) -> None:
+    async with telephone_call(LONELY, script()) as scene:
+        scene.socket.to_daemon.send_nowait("somebody else's")
+        await scene.over.wait()
+    assert (scene.outcome, scene.socket.code) == ("foreign_metadata", 1008)
+
+
+async def test_texts_that_nobody_knows_change_nothing(autojump_clock: object) -> None:
+    async with telephone_call(LONELY, script()) as scene:
+        await bring(scene, "speaking")
+        for text in ("{}", "garbage", '{"type": "mark", "data": 7}', "[" * 1000, '{"event": "dtmf"}'):
+            scene.socket.to_daemon.send_nowait(text)
+        await scene.phone.hears("town")
+        await scene.phone.silence()
+        assert scene.state() == "listening"
+    assert scene.untold() == []
+
+
+async def test_a_peer_that_takes_no_bytes_is_given_up(autojump_clock: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stuck(data: str | bytes) -> None:
+        await trio.sleep_forever()
+
+    async with telephone_call(LONELY, script()) as scene:
+        await bring(scene, "listening")
+        monkeypatch.setattr(scene.socket, "send", stuck)
+        scene.phone.say("tell me")
+        began = trio.current_time()
+        await scene.over.wait()
+        assert trio.current_time() - began < 9
+    assert scene.outcome == "lost"
