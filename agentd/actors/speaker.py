@@ -7,12 +7,17 @@ being spoken and all that wait.
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 import trio
 
 from agentd.actors.kit import Mailbox, open_jobs
+from agentd.errors import EngineStalled
 from agentd.messages import Audio, NewEpoch, ReplyEnd, Segment
 from agentd.providers.base import Spoken, Voice
+
+STALL_S: Final = 5.0
+"""A voice that gives nothing for so long has stalled: hosted ones answer within a second, embedded ones in far less."""
 
 
 class Speaker:
@@ -59,13 +64,19 @@ class Speaker:
                 await self._speak(item)
 
     async def _speak(self, segment: Segment) -> None:
-        """Cancelled: its audio so far was handed over."""
+        """Cancelled: its audio so far was handed over. Raises what the voice raises, and EngineStalled."""
         made_at = 0.0
+        patience = trio.CancelScope(deadline=trio.current_time() + STALL_S)
 
         async def out(spoken: Spoken) -> None:
             nonlocal made_at
             made_at = made_at or trio.current_time()
+            patience.deadline = float("inf")  # waiting for room is our own doing
             await self._audio.send(Audio(segment, spoken.pcm, spoken.words, made_at=made_at))
+            patience.deadline = trio.current_time() + STALL_S
 
-        await self._voice.speak(segment.text, self._rate, out)
+        with patience:
+            await self._voice.speak(segment.text, self._rate, out)
+        if patience.cancelled_caught:
+            raise EngineStalled("voice", f"it gave nothing for {STALL_S:g} s")
         await self._audio.send(Audio(segment, b"", last=True, made_at=made_at))

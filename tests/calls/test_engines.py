@@ -319,6 +319,26 @@ async def test_a_voice_that_stalls_does_not_leave_the_caller_in_silence_for_long
     assert scene.phone.heard()[-5:] == APOLOGY
 
 
+@pytest.mark.parametrize("pieces", [0, 1, 5])
+async def test_a_voice_that_stalls_once_is_made_to_speak_again(autojump_clock: object, pieces: int) -> None:
+    async with telephone_call(LONELY, Script({"tell me": STORY}), voice=Throat("dwarfs", pieces, stall=True)) as scene:
+        await say(scene, "tell me")
+        await scene.phone.hears("there", limit=10)
+        await scene.phone.hears("town")
+        await scene.phone.silence()
+    assert scene.agent()[-19:] == STORY.split()
+
+
+async def test_a_long_reply_that_waits_for_its_playing_is_no_stall(autojump_clock: object) -> None:
+    long = "|".join(f"{STORY} {number}" for number in range(6))
+    async with telephone_call(LONELY, Script({"tell me": long})) as scene:
+        await say(scene, "tell me")
+        await scene.phone.hears("5", limit=90)
+        await scene.phone.silence()
+    assert scene.untold() == []
+    assert scene.events(ActorRestarted) == []
+
+
 async def test_a_voice_that_is_dead_from_the_start_still_ends_the_call_with_the_apology(autojump_clock: object) -> None:
     async with telephone_call(LONELY, Script(), voice=speech.WritingVoice(fail=lambda _: BROKEN)) as scene:
         await scene.over.wait()
