@@ -27,6 +27,9 @@ SPEECH_PAUSE_S = 0.3
 DRY_S = 0.1
 """…unless the playout was dry for so long: then the agent had stopped sending."""
 
+SPECK_S = 0.001
+"""A mark in the stream takes the place of one sample: nobody hears that."""
+
 HOLE_S = 0.4
 """A playout that is dry for longer has ended, and what follows is another speech."""
 
@@ -125,7 +128,7 @@ def holes(agent: Samples, filled: npt.NDArray[np.int32], caller: Sequence[Region
         heard = agent[max(0, start - edge) : start].astype(np.float64)
         cut = len(heard) > 0 and float(np.sqrt(np.mean(heard**2))) > AUDIBLE
         interrupted = any(begun <= start < stopped + patience for begun, stopped in caller)
-        if cut and not interrupted:
+        if cut and not interrupted and end - start > SPECK_S * rate:
             found.append((start, end))
     return found
 
