@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 import trio
 
-from agentd.messages import Held, SpeechOnset, Stopped
-from agentd.providers.base import Spoken
+from agentd.messages import Held, Segment, SpeechOnset, Stopped, ThinkRequest
+from agentd.providers.base import Spoken, Thought
 from tests.calls.harness import RATE, Scene, telephone_call, until
 from tests.calls.script import LONELY, STORY, Round, Script
 from tests.fakes import speech
@@ -282,6 +282,27 @@ async def test_barge_in_upon_barge_in_leaves_one_reply_and_three_cut_ones(autoju
     assert len(scene.untold()) <= 3
     epochs = [event.epoch for event in scene.events(Stopped)]
     assert epochs == sorted(set(epochs))
+
+
+async def test_thinking_stops_when_its_reply_is_abandoned(autojump_clock: object) -> None:
+    said: list[float] = []
+
+    class Talker(Script):
+        async def think(self, request: ThinkRequest, say: Callable[[Segment], Awaitable[None]]) -> Thought:
+            async def noted(segment: Segment) -> None:
+                said.append(trio.current_time())
+                await say(segment)
+
+            return await super().think(request, noted)
+
+    script = Talker({"tell me": Round("|".join(STORY.split()), between=0.3)})
+    async with telephone_call(LONELY, script) as scene:
+        await interrupt(scene, "please stop now and listen to what i have to say", after="time")
+        await until(lambda: "thaw confirmed" in scene.log.commands())
+        confirmed = trio.current_time()
+        await scene.phone.said()
+        assert trio.current_time() - confirmed > 1
+        assert max(said) <= confirmed
 
 
 async def test_a_cough_and_then_words_is_one_barge_in(autojump_clock: object) -> None:
