@@ -190,7 +190,7 @@ class Playout:
         """The audio that is due at `now`, in order."""
         outs: list[Out] = []
         if self._stranded:
-            outs.append(Out(bytes(2 * self._stranded), now))
+            outs.append(Out(bytes(2 * self._stranded), self._busy - self._stranded / self._rate))
             self._stranded = 0
         self.late = 0.0
         while not self._held and self._reply is not None:

@@ -303,6 +303,8 @@ def test_what_a_carrier_still_gathers_is_pushed_out_by_silence() -> None:
     world.abandon()
     world.step()
     assert sum(len(out.pcm) for _, out in world.outs) // 2 == int(0.16 * RATE)
+    # It is played behind what was sent, and a recording places it there.
+    assert world.outs[-1][1].play_at == pytest.approx(world.now + sent / RATE)
 
 
 def test_a_segment_whose_mark_came_back_is_heard_and_not_before() -> None:
