@@ -15,7 +15,7 @@ import trio
 
 from agentd.actors.lines import Lines
 from agentd.actors.memory import Memory
-from agentd.actors.transport import MediaCounts, SocketClosed
+from agentd.actors.transport import MediaCounts, Sink, SocketClosed
 from agentd.audio.recording import Unrecorded
 from agentd.call import Call, Engines, Surroundings
 from agentd.carriers.sautikit.media import SautikitMedia
@@ -338,6 +338,7 @@ async def telephone_call(
     echo: bool = False,
     stereo: bool = False,
     offload: Offload | None = None,
+    sink: Sink | None = None,
     limit: float = 600.0,
     alone: bool = True,
 ) -> AsyncIterator[Scene]:
@@ -365,7 +366,7 @@ async def telephone_call(
     )
     counts = MediaCounts(late=lambda _: None)
     around = Surroundings(
-        "+15550123", "token", log, Unrecorded(), counts, offload or Inline(), hand_over, lambda: None, lambda: NOON
+        "+15550123", "token", log, sink or Unrecorded(), counts, offload or Inline(), hand_over, lambda: None, lambda: NOON
     )
     tasks = trio.lowlevel.current_statistics().tasks_living
     call = Call(flow, Lines(flow, canned), engines, socket, codec, around, timing or Timing())
