@@ -138,7 +138,6 @@ class Conductor:
         self._caller_turn = 0
         self._decided = False
         self._index = 0
-        self._logged = 0
         self.outcome = ""
 
     async def run(self, provider: int) -> None:
@@ -205,9 +204,8 @@ class Conductor:
         self._caller_turn = think.reply.turn
 
     def _write_log(self, message: object, before: Turn, commands: tuple[Command, ...]) -> None:
-        turn, lines = self._turn, self.memory.lines
-        fresh = self.memory.conversation[-(lines - self._logged) :] if lines > self._logged else ()
-        self._logged = lines
+        turn, fresh = self._turn, self.memory.fresh
+        self.memory = self.memory.told()
         words = tuple(describe(command) for command in commands)
         entry = Logged(
             trio.current_time(),

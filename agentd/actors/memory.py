@@ -27,14 +27,15 @@ class Memory:
     conversation: tuple[Said, ...] = ()
     unheard: FlowState | None = None
     last_said: tuple[str, ...] = ()
-    lines: int = 0
-    """How many lines the conversation has had."""
+    fresh: tuple[Said, ...] = ()
+    """Lines that the event log has not been told yet."""
 
     def add(self, line: Said) -> Memory:
         """With one more line; the oldest is forgotten beyond `limits.CONVERSATION`."""
         if not line.text:
             return self
-        return replace(self, conversation=(*self.conversation, line)[-limits.CONVERSATION :], lines=self.lines + 1)
+        conversation = (*self.conversation, line)[-limits.CONVERSATION :]
+        return replace(self, conversation=conversation, fresh=(*self.fresh, line))
 
     def heard(self, segment: Segment | None, chars: int) -> Memory:
         """With the heard prefix of a segment; a filler never enters the conversation."""
@@ -74,12 +75,16 @@ class Memory:
 
     def caller(self, text: str, *, again: bool) -> Memory:
         """With what the caller said; `again`: it takes the place of what was said before in the same turn."""
-        lines = list(self.conversation)
-        if again:
-            last = max((i for i, line in enumerate(lines) if line.who == "caller"), default=None)
-            if last is not None:
-                del lines[last]
-        return replace(self, conversation=tuple(lines)).add(Said("caller", text))
+        line, lines = Said("caller", text), list(self.conversation)
+        last = max((at for at, old in enumerate(lines) if old.who == "caller"), default=None)
+        if not again or last is None:
+            return self.add(line)
+        lines[last] = line
+        return replace(self, conversation=tuple(lines), fresh=(*self.fresh, line))
+
+    def told(self) -> Memory:
+        """The event log has the fresh lines."""
+        return replace(self, fresh=()) if self.fresh else self
 
     def begin(self) -> Memory:
         """Before a reply: should nothing of it be heard, the flow's opening words are still owed."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
 from agentd import limits
 from agentd.actors.kit import Mailbox, run_all
-from agentd.audio.playout import Out, Playout
+from agentd.audio.playout import CHUNK_S, Out, Playout
 from agentd.audio.ring import Ring
 from agentd.carriers.media import (
     CallerAudio,
@@ -44,6 +44,9 @@ from agentd.messages import (
     Resume,
     ShutdownAsked,
 )
+
+ENOUGH_S: Final = 2 * CHUNK_S
+"""With so much still to be sent the writer needs no waking for more."""
 
 Order = Hold | Resume | NewEpoch | CloseMedia | Record
 
@@ -127,6 +130,7 @@ class Transport:
         self._urgent: list[str | bytes] = []
         self._pos = 0
         self._pos_at = 0.0
+        self._came_at = 0.0
         self._started = False
         self._closing: int | None = None
 
@@ -139,7 +143,7 @@ class Transport:
         """Carry the call's media until the socket is gone. Cancelled: the socket is closed."""
         reason = "lost"
         try:
-            await run_all(self._read, self._write, self._obey, self._take_audio, self._ping)
+            await run_all(self._read, self._watch, self._write, self._obey, self._take_audio, self._ping)
         except* SocketClosed as gone:
             reason = _reason(gone)
         except* PeerError as error:
@@ -168,14 +172,20 @@ class Transport:
     async def _read(self) -> None:
         """Cancelled: nothing is lost but what the socket still holds."""
         while True:
-            with trio.move_on_after(limits.MEDIA_STALL_S) as patience:
-                while True:
-                    data = await self._socket.receive()
-                    now = trio.current_time()
-                    patience.deadline = now + limits.MEDIA_STALL_S
-                    for event in self._codec.receive(data, now):
-                        await self._take(event, now)
-            await self._report.send(MediaStalled(trio.current_time(), limits.MEDIA_STALL_S))
+            data = await self._socket.receive()
+            self._came_at = now = trio.current_time()
+            for event in self._codec.receive(data, now):
+                await self._take(event, now)
+
+    async def _watch(self) -> None:
+        """Tell of a stall; a task of its own, so that a frame sets no deadline. Cancelled: nothing is left behind."""
+        self._came_at = trio.current_time()
+        while True:
+            await trio.sleep_until(self._came_at + limits.MEDIA_STALL_S)
+            now = trio.current_time()
+            if now - self._came_at >= limits.MEDIA_STALL_S:
+                self._came_at = now
+                await self._report.send(MediaStalled(now, limits.MEDIA_STALL_S))
 
     async def _take(self, event: MediaEvent, now: float) -> None:
         match event:
@@ -219,6 +229,9 @@ class Transport:
                 await trio.sleep_forever()
             if isinstance(item, Audio):
                 self._playout.add(item, trio.current_time())
+                held = self._playout.ahead - len(item.pcm) / (2 * self._codec.rate)
+                if held > ENOUGH_S and not item.last:
+                    continue  # the writer has its time set for what it holds, and will see this then
             else:
                 self._playout.end(item)
             self._rouse()
