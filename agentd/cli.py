@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,19 +16,30 @@ from agentd.settings import Settings, load, show
 
 USAGE: Final = """usage: agentd COMMAND …
 
-  serve               answer calls           [--config FILE] [--flow NAME] [--out DIR] [--port N]
+  serve               answer calls           [--config FILE] [--flow NAME] [--out DIR] [--host HOST] [--port N]
   demo                three spoken calls on this machine, with no key and no network   [--out DIR]
-  call SCENARIO       be the switch and the caller of a running daemon   (call --help)
-  calls               list | delete ID | purge                           [--out DIR]
-  trace CALL          draw a call as a waterfall; CALL is an id, its beginning, or "last"   [--out DIR]
+  call SCENARIO       be the switch and the caller of a running daemon
+  calls               list | delete ID | purge                           [--config FILE] [--out DIR]
+  trace CALL          draw a call as a waterfall; CALL is an id, its beginning, or "last"   [--config FILE] [--out DIR]
   flow graph NAME     a flow's diagram (Mermaid)
   flow check NAME     what a flow holds, and what is wrong with it
   turn graph          the turn machine's diagram (Mermaid)
-  config show         the settings in force and where each comes from   [--config FILE]
+  config show         the settings in force and where each comes from    (options as for serve)
 
-Settings come from ./agentd.toml (or --config FILE), then AGENTD_SECTION_KEY in the environment, then the command line.
-A flow's NAME is a module (receptionist) or the path of your own .py file.
+agentd COMMAND --help tells more. Settings come from ./agentd.toml (or --config FILE), then AGENTD_SECTION_KEY in the
+environment, then the command line. A flow's NAME is a module (receptionist) or the path of your own .py file.
 """
+
+_OPTIONS: Final[Mapping[str, tuple[type, str, str]]] = {
+    "config": (Path, "FILE", "read the settings there, not in ./agentd.toml"),
+    "flow": (str, "NAME", "answer every number with this flow: a module's name, or the path of a .py file"),
+    "out": (Path, "DIR", "the calls' folder"),
+    "host": (str, "HOST", "listen on this address"),
+    "port": (int, "N", "listen on this port; 0 takes a free one"),
+}
+"""The options that stand for settings: type, what to write, help."""
+
+_SETTINGS: Final = {"out": "calls.out", "host": "server.host", "port": "server.port"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"agentd: {error}\n")
         return 1
     except KeyboardInterrupt:
+        return 130
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1] is not None:
+            raise
         return 130
 
 
@@ -60,30 +76,29 @@ def _run(argv: list[str]) -> int:
         case ["calls", *rest]:
             from agentd.folder import calls_main
 
-            settings, rest = _settings(rest)
+            settings, rest = _own(rest, "calls")
             return calls_main(rest, settings.calls.out, days=settings.calls.retention_days)
         case ["trace", *rest]:
             from agentd.trace import main as trace
 
-            settings, rest = _settings(rest)
+            settings, rest = _own(rest, "trace")
             return trace(rest, settings.calls.out)
-        case ["flow", "graph", *rest]:
-            from agentd.flow.cli import graph_main
+        case ["flow", "graph" | "check" as what, *rest]:
+            from agentd.flow import cli as flow
 
-            return graph_main(rest)
-        case ["flow", "check", *rest]:
-            from agentd.flow.cli import check_main
-
-            return check_main(rest)
+            name = _argument(f"agentd flow {what}", "NAME", "a module's name, or the path of a .py file", rest)
+            return (flow.graph_main if what == "graph" else flow.check_main)([name])
         case ["turn", "graph", *rest]:
             from agentd.turn.graph import main as graph
 
-            return graph(rest)
+            argparse.ArgumentParser(
+                prog="agentd turn graph", description="Print the turn machine's Mermaid diagram."
+            ).parse_args(rest)
+            return graph([])
         case ["config", "show", *rest]:
-            settings, _ = _settings(rest)
-            sys.stdout.write(show(settings))
+            sys.stdout.write(show(_settings("agentd config show", "Show the settings in force.", rest)))
             return 0
-        case [] | ["-h" | "--help" | "help", *_]:
+        case [] | ["-h" | "--help" | "help", *_] | ["flow" | "turn" | "config", "-h" | "--help", *_]:
             sys.stdout.write(USAGE)
             return 0
         case _:
@@ -91,22 +106,44 @@ def _run(argv: list[str]) -> int:
             return 2
 
 
-def _settings(argv: list[str]) -> tuple[Settings, list[str]]:
-    """The settings that a command runs with, and the arguments that are its own."""
-    parser = argparse.ArgumentParser(prog="agentd", add_help=False, allow_abbrev=False)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--flow")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
+def _argument(prog: str, name: str, what: str, argv: list[str]) -> str:
+    parser = argparse.ArgumentParser(prog=prog)
+    parser.add_argument("it", metavar=name, help=what)
+    return str(parser.parse_args(argv).it)
+
+
+def _parser(prog: str, description: str, options: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=description, add_help=False, allow_abbrev=False)
+    for option in options:
+        kind, write, what = _OPTIONS[option]
+        parser.add_argument(f"--{option}", type=kind, metavar=write, help=what)
+    return parser
+
+
+def _settings(prog: str, description: str, argv: list[str]) -> Settings:
+    """The settings of a command that takes all of their options, and nothing else."""
+    parser = _parser(prog, description, tuple(_OPTIONS))
+    parser.add_argument("-h", "--help", action="help", help="show this")
+    return _load(parser.parse_args(argv))
+
+
+def _own(argv: list[str], command: str) -> tuple[Settings, list[str]]:
+    """The settings of a command that only wants to know where the calls are, and the arguments that are its own."""
+    parser = _parser(f"agentd {command}", "", ("config", "out"))
     options, rest = parser.parse_known_args(argv)
-    given: dict[str, Any] = {"calls.out": options.out, "server.host": options.host, "server.port": options.port}
-    given = {key: value for key, value in given.items() if value is not None}
-    if options.flow:
-        given["numbers"] = {"*": options.flow}
+    if {"-h", "--help"} & set(rest):
+        sys.stdout.write(f"agentd {command} takes --config FILE and --out DIR anywhere, and:\n\n")
+    return _load(options), rest
+
+
+def _load(options: argparse.Namespace) -> Settings:
+    chosen = {name: value for name, value in vars(options).items() if value is not None}
+    given: dict[str, Any] = {key: chosen[name] for name, key in _SETTINGS.items() if name in chosen}
+    if "flow" in chosen:
+        given["numbers"] = {"*": chosen["flow"]}
     default = Path("agentd.toml")
-    path = options.config or (default if default.exists() else None)
-    return load(path, os.environ, given), rest
+    path: Path | None = chosen.get("config", default if default.exists() else None)
+    return load(path, os.environ, given)
 
 
 def _serve(argv: list[str]) -> int:
@@ -114,15 +151,12 @@ def _serve(argv: list[str]) -> int:
 
     from agentd.daemon import Daemon
 
-    settings, rest = _settings(argv)
-    if rest:
-        sys.stderr.write(f"agentd serve: unknown argument {rest[0]}\n\n{USAGE}")
-        return 2
-    daemon = Daemon(settings)
+    daemon = Daemon(_settings("agentd serve", "Answer calls until TERM or INT; told twice, cut them.", argv))
 
     def ready(url: str) -> None:
+        gc.collect()
+        gc.freeze()  # what was loaded stays: no collection need look at it while calls are live
         sys.stdout.write(f"agentd answers calls at {url}  (voice webhook: {url}/sautikit/voice)\n")
         sys.stdout.flush()
 
-    trio.run(daemon.run, ready)
-    return 0
+    return 0 if trio.run(daemon.run, ready) else 1

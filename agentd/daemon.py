@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,71 +17,49 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from agentd.actors.kit import open_jobs
-from agentd.actors.lines import Lines
 from agentd.actors.memory import Memory
 from agentd.actors.transport import MediaCounts
-from agentd.audio.recording import Recording, Unrecorded
-from agentd.call import Call, Engines, Surroundings
+from agentd.call import Call, Surroundings
 from agentd.carriers.sautikit import webhook
-from agentd.carriers.sautikit.control import SIGNATURE, choose_subprotocol
+from agentd.carriers.sautikit.control import SIGNATURE, Callback, choose_subprotocol
 from agentd.carriers.sautikit.media import SautikitMedia
 from agentd.carriers.tokens import BadToken, Tokens
-from agentd.desk import Desk, Visit
-from agentd.flow.loading import load
-from agentd.flow.model import Flow
+from agentd.desk import Desk, Stream
+from agentd.errors import OperatorError, ProviderError, SettingsError
+from agentd.extensions import Extension, open_extensions
 from agentd.folder import CallFolder, new_call_id, purge
-from agentd.handoff.packet import packet, spoken_summary
 from agentd.http.routes import Router
 from agentd.http.server import Door, MediaAdmission
 from agentd.http.socket import Socket
 from agentd.http.wire import Request, Response
 from agentd.offload import Offload, Threads
-from agentd.providers import registry
-from agentd.providers.base import Recognizer, Spoken, Voice, VoiceActivityFactory
 from agentd.records import CallRecord
 from agentd.settings import Settings
-from agentd.turn.commands import Line
-from agentd.turn.timing import Timing
 from telemetry import names
-from telemetry.export import Telemetry
+from telemetry.export import CallTrace, Telemetry
 from telemetry.turns import Clock
 
 log = logging.getLogger(__name__)
 
 FAREWELL_S: Final = 20.0
-"""After the drain's deadline a call may say its line and close."""
+"""After the drain's deadline a call may say its line and close: the turn machine's own patience for that."""
 
-AFTER_LAST_S: Final = 1.5
-"""After the last call the carrier still asks what comes next; then the port closes."""
+LEAVE_S: Final = 2.0
+"""After the last call, requests that are under way get their answers; then what is left is cut."""
+
+LOOK_S: Final = 0.05
+"""How often a daemon that drains looks whether all calls are over: a stream that is expected may simply never come."""
 
 PURGE_S: Final = 3600.0
+"""How often calls beyond their retention are deleted; it is counted in days."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a media socket stands for: the carrier's call, its visit, and the token that it showed."""
+    """What a media socket stands for: the carrier's call, and the token that it showed."""
 
     call_id: str
-    visit: Visit
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """A flow, ready to be called: its engines for thinking, and its lines with the apology already spoken."""
-
-    flow: Flow
-    thinkers: tuple[Any, ...]
-    lines: Lines
-
-
-@dataclass(slots=True)
-class _Engines:
-    """The engines that all calls share."""
-
-    recognizers: tuple[Recognizer, ...]
-    voices: tuple[Voice, ...]
-    vad: VoiceActivityFactory
+    token: str = field(repr=False)
 
 
 class Daemon:
@@ -89,100 +68,94 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._offload: Offload = Threads()
-        self._desk = Desk(settings.calls.limit, time.monotonic)
+        self._desk = Desk(settings.calls.limit, time.monotonic, self._is_ours)
         self._tokens = Tokens(secrets.token_bytes(32), time.time)
         at = settings.telemetry
         self._telemetry = Telemetry(at.service_name, at.otlp_endpoint or None, at.content)
         self._calls: set[Call] = set()
-        self._flows: dict[str, _Desk] = {}
-        self._timing = Timing(call=settings.calls.max_s)
-        self._idle = trio.Event()
+        self._leaving = False
+        self._extensions: Mapping[str, Extension] = {}
+
+    def _is_ours(self, number: str) -> bool:
+        try:
+            return bool(self._settings.flow_for(number))
+        except SettingsError:
+            return False
 
     # ── Life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def run(self, ready: Callable[[str], None]) -> None:
+    async def run(self, ready: Callable[[str], None]) -> bool:
         """Serve until TERM or INT, then drain; `ready` is called with the public address once calls can come in.
 
-        Raises OperatorError for what the settings or a flow get wrong. Cancelled: all calls are cut, their records closed.
+        Answers whether every call came to its own end; a second signal, or the end of all patience, cuts them. Raises
+        OperatorError for what the settings or a flow get wrong. Cancelled: all calls are cut, their records closed.
         """
-        await self._load()
-        listeners = await trio.open_tcp_listeners(self._settings.server.port, host=self._settings.server.host)
-        door = self._door(self._public_url(listeners))
         try:
-            async with open_jobs() as jobs:
-                jobs.start(self._purge)
-                jobs.start(self._obey_signals, door)
-                ready(self._public_url(listeners))
-                await door.serve(listeners)
+            async with _listening(self._settings.server.host, self._settings.server.port) as listeners:
+                url = self._public_url(listeners)
+                door = self._door(url)
+                self._extensions = await open_extensions(self._settings, self._offload)
+                return await self._serve(door, listeners, lambda: ready(url))
         finally:
             await self._telemetry.aclose()
 
+    async def _serve(self, door: Door[_Claim], listeners: list[trio.SocketListener], ready: Callable[[], None]) -> bool:
+        """Cancelled: as `run`."""
+        with trio.CancelScope() as life, trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with open_jobs() as jobs:
+                jobs.start(self._retain)
+                jobs.start(self._obey, signals, door, life)
+                ready()
+                await door.serve(listeners)
+        return not life.cancelled_caught
+
     def _public_url(self, listeners: Sequence[trio.SocketListener]) -> str:
         host, port = listeners[0].socket.getsockname()[:2]
-        return self._settings.server.public_url or f"http://{host}:{port}"
+        return self._settings.server.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    async def _load(self) -> None:
-        """Everything that can be wrong is found before the first call. Cancelled: nothing is left behind."""
-        chains, calls = self._settings.engines, self._settings.calls.limit
-        self._engines = _Engines(
-            tuple(registry.recognizer(name, self._offload, calls) for name in chains.recognizer),
-            tuple(registry.voice(name, self._offload) for name in chains.voice),
-            registry.vad(chains.vad, calls),
-        )
-        for name in sorted(set(self._settings.numbers.values())):
-            flow = load(name)
-            if self._settings.calls.recording != "flow":
-                flow = replace(flow, recording=self._settings.calls.recording)
-            thinkers = tuple(registry.thinker(thinker, flow) for thinker in chains.thinker)
-            apology = await self._render(flow.apology)
-            self._flows[name] = _Desk(flow, thinkers, Lines(flow, {Line.APOLOGY: apology}))
-
-    async def _render(self, text: str) -> bytes:
-        """Speak a line at load. Cancelled: nothing is kept."""
-        pieces: list[bytes] = []
-
-        async def keep(spoken: Spoken) -> None:
-            pieces.append(spoken.pcm)
-
-        await self._engines.voices[0].speak(text, self._settings.sautikit.rate, keep)
-        return b"".join(pieces)
-
-    async def _purge(self) -> None:
+    async def _retain(self) -> None:
         """Delete what is older than its retention. Cancelled: a folder may be half deleted; the next purge takes the rest."""
         calls = self._settings.calls
         while True:
-            await self._offload(
-                lambda: purge(calls.out, datetime.now(UTC), calls.retention_days), timeout=PURGE_S, stage="retention"
-            )
+            try:
+                _, resisted = await self._offload(
+                    lambda: purge(calls.out, datetime.now(UTC), calls.retention_days), timeout=PURGE_S, stage="retention"
+                )
+                if resisted:
+                    log.warning("kept beyond their retention, for want of rights: %s", ", ".join(resisted))
+            except (OperatorError, ProviderError) as error:
+                log.warning("calls are kept beyond their retention: %s", error)
             await trio.sleep(PURGE_S)
 
-    async def _obey_signals(self, door: Door[_Claim]) -> None:
-        """The first TERM or INT drains, the second one ends at once. Cancelled: signals do what they did before."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    async def _obey(self, signals: AsyncIterator[int], door: Door[_Claim], life: trio.CancelScope) -> None:
+        """The first TERM or INT drains, the second one cuts. Cancelled: a drain that was begun goes no further."""
+        await anext(signals)
+        log.info("draining: %d calls", self._desk.taken)
+        self._desk.draining = True
+        async with open_jobs() as jobs:
+            jobs.start(self._drain, door, life)
             await anext(signals)
-            log.info("draining: %d calls live", len(self._calls))
-            self._desk.draining = True
-            async with open_jobs() as jobs:
-                jobs.start(self._drain, door)
-                await anext(signals)
-                raise KeyboardInterrupt
+            log.warning("told twice: %d calls are cut", len(self._calls))
+            life.cancel()
 
-    async def _drain(self, door: Door[_Claim]) -> None:
-        """Let live calls finish up to the deadline, then have them say goodbye. Cancelled: the port stays open."""
+    async def _drain(self, door: Door[_Claim], life: trio.CancelScope) -> None:
+        """Let calls finish up to the deadline, then have them say goodbye, then cut them. Cancelled: the port stays open."""
         with trio.move_on_after(self._settings.server.drain_s):
             await self._all_over()
+        self._leaving = True
         for call in self._calls:
             call.drain()
         with trio.move_on_after(FAREWELL_S):
             await self._all_over()
         door.stop()
+        await trio.sleep(LEAVE_S)
+        log.warning("%d calls and %d connections are cut", len(self._calls), door.connections)
+        life.cancel()
 
     async def _all_over(self) -> None:
         """Cancelled: nothing has changed."""
-        while self._calls:
-            self._idle = trio.Event()
-            await self._idle.wait()
-        await trio.sleep(AFTER_LAST_S)
+        while self._desk.busy:  # noqa: ASYNC110 — see LOOK_S
+            await trio.sleep(LOOK_S)
 
     # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -204,110 +177,117 @@ class Daemon:
         return Door(router.answer, router.refuse, self._admit_media, self._media)
 
     def _admit_media(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> MediaAdmission[_Claim] | Response:
-        """A media socket shows its token before anything is started for it."""
+        """A media socket shows its token before anything is started for it, and may still be gone before `_media`."""
         if not path.startswith(webhook.MEDIA_PATH):
             return Response(404, b"not found\n")
+        subprotocol = choose_subprotocol(offered)
+        if subprotocol is None:
+            return Response(400, b"offer the subprotocol audio.drachtio.org\n")
         token = path.removeprefix(webhook.MEDIA_PATH)
         try:
             claim = self._tokens.redeem(token)
         except BadToken as refused:
             return Response(403, f"{refused}\n".encode())
-        subprotocol = choose_subprotocol(offered)
-        if subprotocol is None:
-            return Response(400, b"offer the subprotocol audio.drachtio.org\n")
-        visit = self._desk.open(claim.call_id)
-        if visit is None:
+        if not self._desk.expects(claim.call_id):
             return Response(409, b"this call is not expected\n")
-        return MediaAdmission(subprotocol, _Claim(claim.call_id, visit, token))
+        return MediaAdmission(subprotocol, _Claim(claim.call_id, token))
 
     # ── Calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _media(self, claim: _Claim, socket: WebSocketConnection) -> None:
-        """One call, from its socket to its record. Cancelled: the call is cut and its record closed."""
+        """One call, from its socket to its record. Cancelled: the call is cut, its record closed and its place free."""
+        stream = self._desk.open(claim.call_id)
+        if stream is None:
+            return  # another socket of the same call has come before it
         try:
-            await self._call(claim, socket)
+            callback = stream.visit.callback
+            extension = self._extensions[self._settings.flow_for(callback.to)]
+            counts = MediaCounts(self._telemetry.metrics.late)
+            record = self._record(callback, extension)
+            await self._live(extension, record, counts, claim.token, stream, Socket(socket))
         finally:
-            self._desk.close(claim.call_id)
+            self._desk.close(stream)
 
-    async def _call(self, claim: _Claim, socket: WebSocketConnection) -> None:
-        """Cancelled: as `_media`."""
-        callback, at = claim.visit.callback, self._settings.sautikit
-        desk = self._flows[self._settings.flow_for(callback.to)]
+    def _record(self, callback: Callback, extension: Extension) -> CallRecord:
         folder = CallFolder(self._settings.calls.out, new_call_id())
-        known = {"id": folder.id, "carrier": webhook.CARRIER, "carrier_call": callback.call_id, "flow": desk.flow.name,
+        known = {"id": folder.id, "carrier": webhook.CARRIER, "carrier_call": callback.call_id, "flow": extension.flow.name,
                  "from": callback.from_, "to": callback.to, "direction": callback.direction}  # fmt: skip
-        record = CallRecord(folder, self._trace(folder.id, known), known, _wall)
-        mode = desk.flow.recording
-        sink = Unrecorded() if mode == "off" else Recording(folder.recording, at.rate, start_paused=mode == "consent")
-        counts = MediaCounts(self._telemetry.metrics.late)
+        attributes = {names.CALL_CARRIER: webhook.CARRIER, names.CALL_FLOW: extension.flow.name}
+        clock = Clock(trio.current_time(), time.time_ns())
 
-        def hand_over(memory: Memory, why: str) -> None:
-            self._hand_over(claim, folder, desk.flow, memory, why)
+        def trace(on_span: Callable[[dict[str, Any]], None]) -> CallTrace:
+            return self._telemetry.call(folder.id, attributes, clock, on_span)
 
-        def hang_up() -> None:
-            self._desk.decide(claim.call_id, webhook.Hangup())
+        return CallRecord(folder, extension.flow, trace, known, _wall, self._settings.sautikit.rate)
 
-        channels: Any = {"auto": "auto", 1: "mono", 2: "stereo"}[at.channels]
-        call = Call(
-            desk.flow,
-            desk.lines,
-            Engines(self._engines.recognizers, desk.thinkers, self._engines.voices, self._engines.vad),
-            Socket(socket),
-            SautikitMedia(at.rate, at.dialect, at.track, channels, at.leg_rate),
-            Surroundings(callback.from_, claim.token, record, sink, counts, self._offload, hand_over, hang_up, _wall),
-            self._timing,
-        )
-        async with self._counted(call):
+    async def _live(
+        self, extension: Extension, record: CallRecord, counts: MediaCounts, token: str, stream: Stream, socket: Socket
+    ) -> None:
+        """A call's life, and its record's end. Cancelled: as `_media`."""
+        outcome, call = "failed", None
+        try:
+            call = self._wire(extension, record, counts, token, stream, socket)
+            self._calls.add(call)
+            if self._leaving:
+                call.drain()
             outcome = "cut"
-            try:
-                outcome = await call.run()
-            finally:
-                sink.close()
-                memory = call.conductor.memory
-                slots = desk.flow.written(memory.flow)
-                summary = _summary(desk.flow, memory)
-                record.close(outcome, slots, summary, {"mode": mode, "failed": sink.failed or folder.failed})
+            outcome = await call.run()
+        finally:
+            if call is not None:
+                self._calls.discard(call)
                 self._telemetry.metrics.media(
                     frames_in=counts.frames_in,
                     frames_out=counts.frames_out,
                     ring_dropped=call.ring.dropped,
                     holes=call.transport.holes,
                 )
+            record.close(outcome, call.conductor.memory if call else None)
 
-    @asynccontextmanager
-    async def _counted(self, call: Call) -> AsyncIterator[None]:
-        """The call is among the live ones. Cancelled: it is not any more."""
-        self._calls.add(call)
-        try:
-            yield
-        finally:
-            self._calls.discard(call)
-            self._idle.set()
+    def _wire(
+        self, extension: Extension, record: CallRecord, counts: MediaCounts, token: str, stream: Stream, socket: Socket
+    ) -> Call:
+        """Connect a call to its engines, its carrier, its record and its next step."""
+        at, callback, flow = self._settings.sautikit, stream.visit.callback, extension.flow
 
-    def _trace(self, call_id: str, known: Mapping[str, Any]) -> Callable[[Callable[[dict[str, Any]], None]], Any]:
-        clock = Clock(trio.current_time(), time.time_ns())
-        attributes = {names.CALL_CARRIER: known["carrier"], names.CALL_FLOW: known["flow"]}
-        return lambda on_span: self._telemetry.call(call_id, attributes, clock, on_span)
+        def hand_over(memory: Memory, why: str) -> None:
+            # Stored first, and written down then: the carrier asks as soon as the socket closes.
+            number = flow.transfers.get(flow.state(memory.flow).transfer, "")
+            step = webhook.Dial(number, record.summary(memory, why), callback.to) if number else webhook.Hangup()
+            self._desk.decide(stream, step)
+            record.hand_over(memory, why)
 
-    def _hand_over(self, claim: _Claim, folder: CallFolder, flow: Flow, memory: Memory, why: str) -> None:
-        """Store the next step first, then write what the human needs to know."""
-        target = flow.state(memory.flow).transfer
-        number = flow.transfers.get(target, "")
-        wants = _summary(flow, memory)
-        slots = flow.written(memory.flow)
-        now = _wall()
-        said = {name: flow.said(name, memory.flow.slots.get(name), flow.local(now.isoformat())) for name in slots}
-        step = webhook.Dial(number, spoken_summary(wants, slots, said), claim.visit.callback.to) if number else webhook.Hangup()
-        self._desk.decide(claim.call_id, step)
-        folder.write_handoff(
-            packet(call_id=folder.id, call_from=claim.visit.callback.from_, flow=flow.name, target=target, number=number,
-                   why=why, wants=wants, slots=slots, conversation=memory.conversation, at=now)
-        )  # fmt: skip
+        def hang_up() -> None:
+            self._desk.decide(stream, webhook.Hangup())
+
+        channels: Any = {"auto": "auto", 1: "mono", 2: "stereo"}[at.channels]
+        return Call(
+            flow,
+            extension.lines(),
+            extension.engines,
+            socket,
+            SautikitMedia(at.rate, at.dialect, at.track, channels, at.leg_rate),
+            Surroundings(callback.from_, token, record, record.sink, counts, self._offload, hand_over, hang_up, _wall),
+            extension.timing,
+        )
 
 
-def _summary(flow: Flow, memory: Memory) -> str:
-    """What the caller wanted, in the caller's own first words that came to something."""
-    return next((line.text for line in memory.conversation if line.who == "caller"), "")
+@asynccontextmanager
+async def _listening(host: str, port: int) -> AsyncIterator[list[trio.SocketListener]]:
+    """The port, open from here on; raises OperatorError where it cannot be had. Cancelled: it is closed."""
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        mends = {
+            errno.EADDRINUSE: ("another process listens there", "stop it, or choose another --port."),
+            errno.EACCES: ("this user may not", "choose a --port above 1023."),
+        }
+        why, mend = mends.get(error.errno or 0, (error.strerror or str(error), "mend server.host and server.port."))
+        raise SettingsError(f"agentd cannot listen there ({why}).", where=f"{host}:{port}", mend=mend) from error
+    try:
+        yield listeners
+    finally:
+        for listener in listeners:
+            await trio.aclose_forcefully(listener)
 
 
 def _wall() -> datetime:

@@ -1,7 +1,8 @@
 """The desk: who may call, which calls are expected or live, and what each of them decided for when its stream is over.
 
-Pure but for the clock that it is given. A place is taken when the carrier's webhook asks, atomically, and given back when the
-call is over, or when its stream did not come in time.
+Pure but for the clock that it is given, and never waiting, so that admission is atomic. A place is taken when the carrier's
+webhook asks, and given back when the call is over, or when its stream did not come in time. A carrier may ask again while
+a stream that broke is still being closed: the visit then gets another stream, which takes the older one's place.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from agentd import limits
 from agentd.carriers.sautikit.control import Callback
-from agentd.carriers.sautikit.webhook import Continue, Dial, Hangup, NextStep
+from agentd.carriers.sautikit.webhook import BUSY, NO_SUCH_NUMBER, Continue, Dial, Hangup, NextStep
+
+STREAMS: Final = 2
+"""Streams of one visit. One that ended undecided (a lost connection, a bug of ours) is made good once, and not for ever."""
+
+DECISIONS: Final = 4096
+"""Visits that are over and may still be asked about: those of an hour, and no more than some megabytes of them."""
+
+ASKED_WITHIN_S: Final = 1.5
+"""A carrier asks what comes next as soon as the stream has closed; later than this it has hung up."""
 
 
 class Stage(Enum):
@@ -26,23 +37,46 @@ class Stage(Enum):
 
 @dataclass(slots=True, eq=False)
 class Visit:
-    """One call as the desk knows it, by the carrier's id. `step` is what it decided; `since` when its stage began."""
+    """One call as the desk knows it, by the carrier's id.
+
+    `since` is when its stage began, `step` what it decided, `told` whether the carrier has been told. `streams` counts those
+    that were opened; `promised`: the carrier was given another one while the last still stands.
+    """
 
     callback: Callback
-    stage: Stage
     since: float
-    step: NextStep | None = None
+    stage: Stage = Stage.EXPECTED
+    step: Dial | Hangup | None = None
+    told: bool = False
+    streams: int = 0
+    promised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A visit's stream; what it decides counts as long as it is the newest one."""
+
+    visit: Visit
+    number: int
+
+    @property
+    def newest(self) -> bool:
+        """Whether no later stream has taken its place."""
+        return self.number == self.visit.streams
 
 
 class Desk:
-    """Takes calls in. `clock` is any steady clock in seconds."""
+    """Takes calls in, at most `limit` at a time; `answers` says which numbers are ours.
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self._limit, self._clock = limit, clock
-        self._visits: OrderedDict[str, Visit] = OrderedDict()
+    `clock` is any steady one, in seconds.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float], answers: Callable[[str], bool]) -> None:
+        self._limit, self._clock, self._answers = limit, clock, answers
+        self._inside: dict[str, Visit] = {}
+        self._over: OrderedDict[str, Visit] = OrderedDict()
         self.draining = False
         """No new calls; those that are in go on."""
-        self.refused = 0
 
     def unready(self) -> str:
         """Why no new call can come in; empty where one can."""
@@ -52,57 +86,97 @@ class Desk:
 
     @property
     def taken(self) -> int:
-        """Places that are taken."""
+        """Places that are taken: by live calls, and by those whose stream is expected."""
         self._forget()
-        return sum(visit.stage is not Stage.OVER for visit in self._visits.values())
+        return len(self._inside)
 
     @property
-    def live(self) -> int:
-        """Calls whose stream is open."""
-        return sum(visit.stage is Stage.LIVE for visit in self._visits.values())
+    def busy(self) -> bool:
+        """Whether a call is inside, or has just decided something that the carrier has not asked for yet."""
+        now = self._clock()
+        recent = (visit for visit in self._over.values() if now - visit.since < ASKED_WITHIN_S)
+        return self.taken > 0 or any(visit.step is not None and not visit.told for visit in recent)
 
-    def admit(self, callback: Callback) -> bool:
-        """Take a place for a new call."""
+    # ── The carrier's webhook ────────────────────────────────────────────────────────────────────────────────────────
+
+    def admit(self, callback: Callback) -> str:
+        """Take a place for a new call; else the sentence that the caller hears."""
+        if not self._answers(callback.to):
+            return NO_SUCH_NUMBER
         if self.unready():
-            self.refused += 1
-            return False
-        self._visits[callback.call_id] = Visit(callback, Stage.EXPECTED, self._clock())
-        return True
+            return BUSY
+        self._inside[callback.call_id] = Visit(callback, self._clock())
+        return ""
 
     def next_step(self, call_id: str) -> NextStep | None:
-        """What the call decided; None where it was never seen. A call whose stream ended undecided gets another stream."""
+        """What the call decided, None where it was never seen; a call that is undecided gets another stream, or an end."""
         self._forget()
-        visit = self._visits.get(call_id)
+        visit = self._inside.get(call_id) or self._over.get(call_id)
         if visit is None:
             return None
-        if visit.stage is Stage.OVER and visit.step is None:
-            visit.stage, visit.since = Stage.EXPECTED, self._clock()
+        if visit.step is None:
+            match visit.stage:
+                case Stage.EXPECTED:
+                    visit.since = self._clock()
+                case Stage.LIVE:
+                    visit.promised = visit.streams < STREAMS
+                case Stage.OVER if visit.streams < STREAMS and not self.unready():
+                    self._expect_again(visit)
+                case Stage.OVER:
+                    visit.step = Hangup()
+        visit.told = visit.step is not None
         return visit.step or Continue()
 
-    def open(self, call_id: str) -> Visit | None:
-        """The call's stream is here; None where it is not expected (any more, or again)."""
+    def ended(self, call_id: str) -> None:
+        """The carrier says that the call is over: nobody will come, or ask. A stream that still stands ends by itself."""
+        self._over.pop(call_id, None)
+        if (visit := self._inside.get(call_id)) and visit.stage is Stage.EXPECTED:
+            del self._inside[call_id]
+
+    # ── The media socket ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expects(self, call_id: str) -> bool:
+        """Whether a stream of this call would be let in."""
         self._forget()
-        visit = self._visits.get(call_id)
-        if visit is None or visit.stage is not Stage.EXPECTED:
+        visit = self._inside.get(call_id)
+        return visit is not None and (visit.stage is Stage.EXPECTED or (visit.promised and visit.step is None))
+
+    def open(self, call_id: str) -> Stream | None:
+        """The call's stream is here; None where it is not expected (any more, or again). To be closed by `close`."""
+        if not self.expects(call_id):
             return None
-        visit.stage, visit.since = Stage.LIVE, self._clock()
-        return visit
+        visit = self._inside[call_id]
+        visit.stage, visit.since, visit.promised = Stage.LIVE, self._clock(), False
+        visit.streams += 1
+        return Stream(visit, visit.streams)
 
-    def decide(self, call_id: str, step: Dial | Hangup) -> None:
-        """Store what comes after the stream."""
-        if visit := self._visits.get(call_id):
-            visit.step = step
+    def decide(self, stream: Stream, step: Dial | Hangup) -> None:
+        """Store what comes after the stream; to be called before it is closed."""
+        if stream.newest:
+            stream.visit.step = step
 
-    def close(self, call_id: str) -> None:
-        """The stream is over; the decision is kept for the carrier that asks."""
-        if visit := self._visits.get(call_id):
-            visit.stage, visit.since = Stage.OVER, self._clock()
-            visit.step = visit.step or Hangup()
-            self._visits.move_to_end(call_id)
+    def close(self, stream: Stream) -> None:
+        """The stream is over, and its place free, unless another one has taken it or was promised."""
+        visit = stream.visit
+        if not stream.newest or visit.stage is not Stage.LIVE:
+            return
+        if visit.promised and visit.step is None:
+            self._expect_again(visit)
+            return
+        visit.stage, visit.since = Stage.OVER, self._clock()
+        self._inside.pop(visit.callback.call_id, None)
+        self._over[visit.callback.call_id] = visit
+
+    def _expect_again(self, visit: Visit) -> None:
+        visit.stage, visit.since, visit.promised = Stage.EXPECTED, self._clock(), False
+        self._over.pop(visit.callback.call_id, None)
+        self._inside[visit.callback.call_id] = visit
 
     def _forget(self) -> None:
+        """Give back the places of streams that did not come, and forget decisions that nobody asked for."""
         now = self._clock()
-        for call_id, visit in list(self._visits.items()):
-            patience = {Stage.EXPECTED: limits.TOKEN_S, Stage.OVER: limits.DECISIONS_S}.get(visit.stage)
-            if patience is not None and now - visit.since > patience:
-                del self._visits[call_id]
+        for call_id, visit in list(self._inside.items()):
+            if visit.stage is Stage.EXPECTED and now - visit.since > limits.TOKEN_S:
+                del self._inside[call_id]
+        while self._over and (len(self._over) > DECISIONS or now - next(iter(self._over.values())).since > limits.DECISIONS_S):
+            self._over.popitem(last=False)

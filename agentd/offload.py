@@ -33,39 +33,44 @@ class Threads:
     def __init__(self, threads: int = 40) -> None:
         # An abandoned thread keeps its token until it comes back: the spare ones replace it.
         self._limiter = trio.CapacityLimiter(threads + limits.THREADS_ABANDONED)
-        self._abandoned: list[_Job] = []
+        self._left: list[_Job] = []
 
     @property
     def lost(self) -> int:
-        """Threads that were abandoned and have not come back."""
-        self._abandoned = [job for job in self._abandoned if not job.done]
-        return len(self._abandoned)
+        """Threads that were left behind, should be back by now, and are not."""
+        self._left = [job for job in self._left if job.running]
+        now = trio.current_time()
+        return sum(now >= job.due for job in self._left)
 
     async def __call__(self, fn: Callable[[], T], *, timeout: float, stage: str) -> T:
         """See Offload."""
         if self.lost >= limits.THREADS_ABANDONED:
             raise ProviderError(stage, f"{self.lost} threads hang in their engines; restart the daemon", retryable=False)
-        job = _Job()
+        job = _Job(trio.current_time() + timeout)
 
         def run() -> T:
+            job.running = True
             try:
                 return fn()
             finally:
-                job.done = True
+                job.running = False
 
-        with trio.move_on_after(timeout):
-            return await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=self._limiter)
-        self._abandoned.append(job)
+        try:
+            with trio.move_on_at(job.due):
+                return await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=self._limiter)
+        finally:
+            if job.running:
+                self._left.append(job)
         raise EngineStalled(stage, f"no answer within {timeout:g} s")
 
 
 class _Job:
-    """Whether a thread's function has returned."""
+    """A function in a thread: whether it runs there, and when it should have returned, on trio's clock."""
 
-    __slots__ = ("done",)
+    __slots__ = ("due", "running")
 
-    def __init__(self) -> None:
-        self.done = False
+    def __init__(self, due: float) -> None:
+        self.due, self.running = due, False
 
 
 class Inline:

@@ -1,58 +1,98 @@
-"""What a call writes down while it goes on: its event log becomes spans, transcript and, at the end, call.json."""
+"""What a call writes down while it goes on: its event log becomes spans, transcript and gist, its audio the recording.
+
+A disk that takes nothing ends what is written and not the call: the first failure is told in call.json where that still can
+be written, and in the daemon's log in any case.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from agentd.actors.memory import Memory
+from agentd.audio.recording import Recording, Unrecorded
+from agentd.flow.model import Flow
 from agentd.folder import CallFolder
+from agentd.handoff.gist import Gist
+from agentd.handoff.packet import packet, spoken_summary
 from agentd.messages import Logged
 from telemetry.export import CallTrace
 from telemetry.transcript import Transcript
 
+log = logging.getLogger(__name__)
+
+Trace = Callable[[Callable[[dict[str, Any]], None]], CallTrace]
+"""Given where finished spans go, the call's trace."""
+
 
 class CallRecord:
-    """One call's record; meets the conductor's Log. `wall` is the time of day."""
+    """One call's record; meets the conductor's Log, and its `sink` is the transport's.
+
+    `known` is what is known of the call before it begins, `wall` the time of day, `rate` that of the call's audio.
+    """
 
     def __init__(
-        self,
-        folder: CallFolder,
-        trace: Callable[[Callable[[dict[str, Any]], None]], CallTrace],
-        known: Mapping[str, Any],
-        wall: Callable[[], datetime],
+        self, folder: CallFolder, flow: Flow, trace: Trace, known: Mapping[str, Any], wall: Callable[[], datetime], rate: int
     ) -> None:
-        self._folder, self._known, self._wall = folder, dict(known), wall
+        self._folder, self._flow, self._known, self._wall = folder, flow, dict(known), wall
         self._trace = trace(folder.add_span)
         self._transcript = Transcript()
+        self._gist = Gist(flow)
         self._started = wall()
+        self._first: float | None = None
+        self._last = 0.0
         self._turns = 0
+        self.sink: Recording | Unrecorded = Unrecorded()
+        if flow.recording != "off":
+            self.sink = Recording(folder.recording, rate, start_paused=flow.recording == "consent")
 
     def write(self, entry: Logged) -> None:
         """Take the next line of the event log. Never waits, never raises."""
+        self._first = entry.at if self._first is None else self._first
+        self._last = entry.at
         self._trace.write(entry)
         self._turns = max(self._turns, entry.reply.turn)
+        self._gist.feed(entry)
         for line in self._transcript.feed(entry):
             self._folder.add_transcript(line)
 
-    def close(self, outcome: str, slots: Mapping[str, Any], summary: str, recording: Mapping[str, Any]) -> None:
-        """The call is over: the rest of the transcript, the root span, and call.json."""
+    def summary(self, memory: Memory, why: str) -> str:
+        """The sentence that is spoken before the call is handed over."""
+        return spoken_summary(self._flow, memory.flow, self._gist, why, self._wall())
+
+    def hand_over(self, memory: Memory, why: str) -> None:
+        """Write handoff.json: what the human needs to know."""
+        known, now = self._known, self._wall()
+        self._folder.write_handoff(
+            packet(
+                self._flow, memory.flow, memory.conversation, self._gist,
+                call=self._folder.id, caller=known["from"], why=why, at=now,
+            )
+        )  # fmt: skip
+
+    def close(self, outcome: str, memory: Memory | None) -> None:
+        """The call is over: the rest of recording and transcript, the root span, and call.json."""
+        self.sink.close()
         for line in self._transcript.end():
             self._folder.add_transcript(line)
         self._trace.close(outcome, {})
-        now = self._wall()
         self._folder.write_call(
             {
                 **self._known,
                 "started": self._started.astimezone(UTC).isoformat(),
-                "ended": now.astimezone(UTC).isoformat(),
-                "seconds": round((now - self._started).total_seconds(), 3),
+                "ended": self._wall().astimezone(UTC).isoformat(),
+                "seconds": round(self._last - (self._last if self._first is None else self._first), 3),
                 "outcome": outcome,
                 "turns": self._turns,
-                "slots": dict(slots),
-                "summary": summary,
-                "recording": dict(recording),
+                "slots": self._flow.written(memory.flow) if memory else {},
+                "summary": "; ".join(self._gist.wants),
+                "recording": {"mode": self._flow.recording, "failed": self.sink.failed},
                 "trace_id": self._trace.trace_id,
             }
         )
         self._folder.close()
+        for what, failed in (("record", self._folder.failed), ("recording", self.sink.failed)):
+            if failed:
+                log.error("the %s of call %s is incomplete: %s", what, self._folder.id, failed)

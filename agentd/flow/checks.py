@@ -83,10 +83,6 @@ def _settings(flow: Flow) -> Iterator[FlowError]:
         )
     if flow.recording not in ("off", "on", "consent"):
         yield FlowError(f"recording is {flow.recording!r}", where="Flow", mend="write recording='off', 'on' or 'consent'.")
-    if flow.retention_days < 0:
-        yield FlowError(
-            f"retention_days is {flow.retention_days}", where="Flow", mend="write how many days recordings are kept."
-        )
     if "{help}" in "".join(flow.unmatched) and not flow.help:
         yield FlowError(
             "it does not say what it can help with", where="Flow", mend='write help="our opening hours and prices", say.'
@@ -150,6 +146,12 @@ def _targets(flow: Flow) -> Iterator[FlowError]:
                 f"the transfer target {state.transfer!r} is not configured",
                 where=_state(state),
                 mend=f'add it to the flow: transfers={{"{state.transfer}": "+1…"}}; {closest(state.transfer, flow.transfers)}',
+            )
+        elif state.transfer and not flow.transfers[state.transfer].strip():
+            yield FlowError(
+                f"the transfer target {state.transfer!r} has no number",
+                where=_state(state),
+                mend=f'write its number: transfers={{"{state.transfer}": "+1…"}}.',
             )
         if state.stuck and state.stuck not in triggers:
             yield FlowError(

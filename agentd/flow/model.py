@@ -40,7 +40,7 @@ class Flow:
 
     `greeting` opens it, then the disclosure that this is an AI (`disclosure=False` where the law allows), then what the
     first state says. `help` completes "I can help with …". `timezone` is an IANA name, `region` the phone numbers' country.
-    `recording` is "off", "on" (announced) or "consent" (asked); recordings are kept `retention_days`. `transfers` maps a
+    `recording` is "off", "on" (announced) or "consent" (asked); how long calls are kept is a setting. `transfers` maps a
     target to its number. `stuck` is the trigger for a state that makes no progress and names none itself.
     """
 
@@ -56,7 +56,6 @@ class Flow:
     region: str = "US"
     disclosure: bool = True
     recording: Literal["off", "on", "consent"] = "off"
-    retention_days: int = 30
     transfers: Mapping[str, str] = field(default_factory=dict)
     stuck: str = ""
     keyterms: Sequence[str] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
@@ -43,7 +45,16 @@ class Socket:
             await self._socket.aclose(code)
 
 
+_REASONS: Final = {
+    1000: "hangup",
+    1001: "hangup",
+    1002: "protocol_error",
+    1007: "protocol_error",
+    1009: "oversize",
+}
+"""Close codes of RFC 6455 → MediaStopped's reasons. The peer's own, or ours where what it sent could not be taken."""
+
+
 def _reason(closed: ConnectionClosed) -> str:
-    """hangup where the peer closed properly, oversize where it sent too much, lost else."""
-    code = closed.reason.code if closed.reason is not None else 1006
-    return {1000: "hangup", 1001: "hangup", 1009: "oversize"}.get(code, "lost")
+    """Why the socket is gone; lost where nobody said."""
+    return "lost" if closed.reason is None else _REASONS.get(closed.reason.code, "lost")

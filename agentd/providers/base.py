@@ -56,6 +56,10 @@ RecognizerOutput = Heard | Final
 class Recognizer(Protocol):
     """Speech → words. One object serves a whole process; each call runs one session."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether its words come over a network, half a second later than an embedded one's."""
+
     async def session(
         self,
         rate: int,

@@ -20,7 +20,14 @@ Stage = Literal["recognizer", "voice", "vad", "thinker"]
 
 def recognizer(name: str, offload: Offload, calls: int) -> Recognizer:
     """The recognizer for at most `calls` calls at once. Raises OperatorError where there is none of that name."""
-    return cast("Recognizer", _factory("recognizer", name)(offload, calls))
+    made = _factory("recognizer", name)(offload, calls)
+    if not isinstance(getattr(made, "remote", None), bool):
+        raise SettingsError(
+            f"the recognizer {name!r} does not say whether it is remote.",
+            where="engines.recognizer",
+            mend="write `remote = False` into its class where it runs in this process, else True.",
+        )
+    return cast("Recognizer", made)
 
 
 def voice(name: str, offload: Offload) -> Voice:
@@ -43,7 +50,7 @@ def _factory(stage: Stage, name: str) -> Callable[..., Any]:
     path, wanted = (module, function) if function else (f"agentd.providers.{name}", stage)
     try:
         found = getattr(importlib.import_module(path), wanted, None)
-    except ImportError as error:
+    except (ImportError, SyntaxError) as error:
         raise SettingsError(
             f"the {stage} {name!r} cannot be loaded ({error}).",
             where=f"engines.{stage}",
@@ -51,6 +58,8 @@ def _factory(stage: Stage, name: str) -> Callable[..., Any]:
         ) from error
     if not callable(found):
         raise SettingsError(
-            f"{path} offers no {wanted}.", where=f"engines.{stage}", mend=f"name an engine that has a function {wanted}()."
+            f"{path} offers no function {wanted}.",
+            where=f"engines.{stage}",
+            mend=f"name an engine that has a function {wanted}().",
         )
     return cast("Callable[..., Any]", found)

@@ -27,6 +27,8 @@ SHORT_S, LONG_S = 0.2, 1.6
 
 
 class _Recognizer:
+    remote = False
+
     async def session(
         self,
         rate: int,

@@ -23,6 +23,8 @@ STARTED: list[str] = []
 
 
 class _Recognizer(speech.ReadingRecognizer):
+    remote = False
+
     async def session(self, *args: object) -> None:
         STARTED.append("recognizer")
         await super().session(*args)  # type: ignore[arg-type]

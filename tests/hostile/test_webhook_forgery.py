@@ -123,7 +123,7 @@ FAMILIES = [body_changed, digest_changed, time_changed, time_spelled_otherwise, 
 class NoDesk:
     """A desk that nothing may reach."""
 
-    def admit(self, callback: Callback) -> bool:
+    def admit(self, callback: Callback) -> str:
         raise AssertionError("a forged request was let in")
 
     def next_step(self, call_id: str) -> NextStep | None:
@@ -155,9 +155,9 @@ class CountingDesk:
     def __init__(self) -> None:
         self.admitted: list[str] = []
 
-    def admit(self, callback: Callback) -> bool:
+    def admit(self, callback: Callback) -> str:
         self.admitted.append(callback.call_id)
-        return True
+        return ""
 
     def next_step(self, call_id: str) -> NextStep | None:
         return Continue() if call_id in self.admitted else None

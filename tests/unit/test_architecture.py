@@ -31,7 +31,7 @@ CHAIN: tuple[tuple[str, ...], ...] = (
     ("agentd.folder",),
     ("agentd.call",),
     ("agentd.carriers", "agentd.http"),
-    ("agentd.desk", "agentd.records"),
+    ("agentd.desk", "agentd.records", "agentd.extensions"),
     ("agentd.daemon",),
     ("agentd.demo", "agentd.trace"),
     ("agentd.cli",),

@@ -37,6 +37,8 @@ MEDIA_PATH = "/media/sautikit/"
 
 BUSY = "All our lines are busy at the moment. Please call again in a few minutes."
 
+NO_SUCH_NUMBER = "This number is not in service."
+
 RING_S = 30.0
 """How long the switch rings where a call is handed over: six rings, then the caller should hear something else."""
 
@@ -68,11 +70,14 @@ NextStep = Dial | Hangup | Continue
 class Desk(Protocol):
     """What the daemon knows about its calls. Answers at once: a carrier is waiting."""
 
-    def admit(self, callback: Callback) -> bool:
-        """Take a place for a new call; False where the daemon is full or drains."""
+    def admit(self, callback: Callback) -> str:
+        """Take a place for a new call; else the sentence that the caller hears: the daemon is full, say, or drains."""
 
     def next_step(self, call_id: str) -> NextStep | None:
         """What the call decided; None where it was never seen."""
+
+    def ended(self, call_id: str) -> None:
+        """The carrier says that the call is over."""
 
 
 class VoiceWebhook:
@@ -130,6 +135,7 @@ class VoiceWebhook:
 
     def _decide(self, callback: Callback) -> Answer:
         if callback.ended:
+            self._desk.ended(callback.call_id)
             return Answer(200, TEXT, "")
         match self._desk.next_step(callback.call_id):
             case Dial(number, say, caller_id):
@@ -139,7 +145,8 @@ class VoiceWebhook:
             case Continue():
                 document = self._stream(callback.call_id)
             case None:
-                document = self._stream(callback.call_id) if self._desk.admit(callback) else say_document(BUSY)
+                refusal = self._desk.admit(callback)
+                document = say_document(refusal) if refusal else self._stream(callback.call_id)
         return Answer(200, XML, document)
 
     def _stream(self, call_id: str) -> str:

@@ -3,10 +3,15 @@
 Each function makes one engine for all calls; it raises OperatorError where the extra `local` is not installed.
 """
 
+from typing import Final
+
 from agentd.offload import Offload
 from agentd.providers.local.espeak import Espeak
 from agentd.providers.local.pocketsphinx import Pocketsphinx
 from agentd.providers.local.vad import SileroVads
+
+WARM: Final = 4
+"""Detectors made at load, of 10 MB each: calls that come within the same second are few."""
 
 
 def recognizer(offload: Offload, calls: int) -> Pocketsphinx:
@@ -20,5 +25,5 @@ def voice(offload: Offload) -> Espeak:
 
 
 def vad(calls: int) -> SileroVads:
-    """silero behind webrtc's gate; the first detector warm."""
-    return SileroVads(warm=1)
+    """silero behind webrtc's gate; the first detectors warm, since making one would hold up the other calls for 41 ms."""
+    return SileroVads(warm=min(calls, WARM))

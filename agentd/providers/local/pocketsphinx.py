@@ -35,6 +35,8 @@ class Pocketsphinx:
     Raises OperatorError where the extra `local` is not installed.
     """
 
+    remote = False
+
     def __init__(self, offload: Offload, *, warm: int = 1, most: int, ears: Callable[[], Ear] | None = None) -> None:
         self._offload, self._most = offload, most
         self._make = ears or Ears()

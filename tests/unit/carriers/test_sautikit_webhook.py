@@ -21,15 +21,20 @@ class FakeDesk:
         self.full = False
         self.admitted: list[Callback] = []
         self.steps: dict[str, NextStep] = {}
+        self.over: list[str] = []
 
-    def admit(self, callback: Callback) -> bool:
-        if not self.full:
-            self.admitted.append(callback)
-            self.steps[callback.call_id] = Continue()
-        return not self.full
+    def admit(self, callback: Callback) -> str:
+        if self.full:
+            return BUSY
+        self.admitted.append(callback)
+        self.steps[callback.call_id] = Continue()
+        return ""
 
     def next_step(self, call_id: str) -> NextStep | None:
         return self.steps.get(call_id)
+
+    def ended(self, call_id: str) -> None:
+        self.over.append(call_id)
 
 
 @pytest.fixture
@@ -114,6 +119,7 @@ async def test_a_replay_gets_the_first_answer_and_mints_nothing(webhook: VoiceWe
 async def test_the_end_of_a_call_is_heard_and_starts_nothing(webhook: VoiceWebhook, desk: FakeDesk) -> None:
     assert await ask(webhook, "CallId=CA9&CallStatus=completed") == (200, "")
     assert desk.admitted == []
+    assert desk.over == ["CA9"]
 
 
 async def test_a_false_signature_learns_and_changes_nothing(webhook: VoiceWebhook, desk: FakeDesk) -> None:
