@@ -15,7 +15,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a small one, to see that it runs")
     options = parser.parse_args()
     names = [options.name] if options.name else [name for name in ORDER if name != "soak"]
-    codes = [importlib.import_module(f"ops.bench.{name.replace('-', '_')}").main(quick=options.quick) for name in names]
+    codes: list[int] = [
+        importlib.import_module(f"ops.bench.{name.replace('-', '_')}").main(quick=options.quick) for name in names
+    ]
     return max(codes)
 
 

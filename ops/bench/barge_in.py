@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import trio
 
-from agentd.offload import Threads
-from agentd.providers import registry
-from agentd.providers.base import Spoken
 from agentd.simulate.alignment import missing_samples
-from agentd.simulate.audio import Samples, read_mono, resample, write_wav
+from agentd.simulate.audio import read_mono, resample, write_wav
 from agentd.simulate.call import place_call
 from agentd.simulate.report import CallReport
 from agentd.simulate.scenario import UTTERANCES, HangUp, Interject, Say, Scenario, Wait
-from ops.bench import process
+from ops.bench import process, taped
 from ops.bench.results import Report, ms, percentile, say, spread
 from telemetry import names
 
@@ -59,11 +57,19 @@ def main(*, quick: bool) -> int:
     with process.daemon(**JAMBONZ) as clears, process.daemon(**PLAIN) as holds:
         for daemon, kind in zip((clears, holds), trio.run(_interrupt, clears, holds, real), strict=True):
             _judge_real(report, daemon, kind, held=daemon is holds)
-    with tempfile.TemporaryDirectory() as place, process.daemon(**JAMBONZ) as clears, process.daemon(**NARROW) as holds:
-        noises = _noises(Path(place))
-        reports = trio.run(_disturb, [clears, holds] * calls, noises, false)
-        _judge_false(report, [clears, holds], reports, quick=quick)
+    with tempfile.TemporaryDirectory() as place:
+        _false(report, Path(place), false, calls, quick=quick)
     return report.close()
+
+
+def _false(report: Report, tapes: Path, false: int, calls: int, *, quick: bool) -> None:
+    """The second part; every answer is played from tape."""
+    settings = {"ENGINES_VOICE": "ops.bench.taped:voice"}
+    os.environ[taped.FOLDER] = str(tapes)
+    with process.daemon(**JAMBONZ, **settings) as clears, process.daemon(**NARROW, **settings) as holds:
+        noises = _noises(tapes)
+        reports = trio.run(_disturb, [clears, holds] * calls, noises, false)
+        _judge_false(report, [clears, holds], reports, tapes, quick=quick)
 
 
 # ── With words ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,7 +139,8 @@ def _noises(place: Path) -> list[tuple[str, Path]]:
     rate = 16000
     random = np.random.default_rng(7)
     fade = np.exp(-np.arange(rate // 2) / (rate / 12))
-    hum = sum(np.sin(2 * np.pi * 130 * n * np.arange(int(0.4 * rate)) / rate) / n for n in range(1, 12))
+    tone = np.arange(int(0.4 * rate)) * 2 * np.pi * 130 / rate
+    hum = np.sum([np.sin(n * tone) / n for n in range(1, 12)], axis=0)
     sounds = {
         "hum": 3000 * hum,
         "laugh": np.concatenate([np.concatenate((5000 * hum[: rate // 8], np.zeros(rate // 16))) for _ in range(3)]),
@@ -164,10 +171,12 @@ async def _disturb(daemons: Sequence[process.Server], noises: Sequence[tuple[str
     return await _place(calls)
 
 
-def _judge_false(report: Report, daemons: Sequence[process.Server], calls: Sequence[CallReport], *, quick: bool) -> None:
+def _judge_false(
+    report: Report, daemons: Sequence[process.Server], calls: Sequence[CallReport], tapes: Path, *, quick: bool
+) -> None:
     events = [event["name"] for daemon in daemons for event in _events(daemon.calls)]
     suspected, confirmed = events.count(names.SUSPECTED), events.count(names.CONFIRMED)
-    answers, longest = trio.run(_answers, daemons, calls)
+    answers, longest = _answers(tapes, daemons, calls)
     missing, repeated = sum(one["missing"] > 0 for one in answers), max(one["repeated_s"] for one in answers)
     report.add("false barge-ins: confirmed", "none of ≥ 100", f"{confirmed} of {len(answers)} ({suspected} suspected)",
                confirmed == 0 and (quick or len(answers) >= 100))  # fmt: skip
@@ -177,23 +186,19 @@ def _judge_false(report: Report, daemons: Sequence[process.Server], calls: Seque
     report.details["false"] = {"answers": answers, "calls": [(call.why, call.notes) for call in calls]}
 
 
-async def _answers(daemons: Sequence[process.Server], calls: Sequence[CallReport]) -> tuple[list[dict[str, Any]], float]:
-    """Each disturbed answer against what the voice makes of its text, and how long its longest word takes, in seconds.
-
-    Cancelled: nothing is left behind.
-    """
-    rendering = _Rendering()
-    found = []
+def _answers(tapes: Path, daemons: Sequence[process.Server], calls: Sequence[CallReport]) -> tuple[list[dict[str, Any]], float]:
+    """Each disturbed answer against what the voice had made of its text; and the longest word of all, in seconds."""
+    found, longest = [], 0.0
     for number, call in enumerate(calls):
         folder = sorted(path.parent for path in daemons[number % 2].calls.glob("*/transcript.jsonl"))[number // 2]
         lines = [json.loads(line) for line in (folder / "transcript.jsonl").read_text().splitlines()]
-        found += [one async for one in _call_answers(call, lines, rendering)]
-    return found, rendering.longest
+        for answer, words in _call_answers(call, lines, tapes):
+            found.append(answer)
+            longest = max(longest, words)
+    return found, longest
 
 
-async def _call_answers(
-    call: CallReport, lines: Sequence[dict[str, Any]], rendering: _Rendering
-) -> AsyncIterator[dict[str, Any]]:
+def _call_answers(call: CallReport, lines: Sequence[dict[str, Any]], tapes: Path) -> Iterator[tuple[dict[str, Any], float]]:
     """One call's; a sound at the loudspeaker belongs to the caller's line at about the same time."""
     rate, agent = call.recording.rate, call.recording.agent
     for asked, noise, following in zip(call.sounds, call.sounds[1:], [*call.sounds[2:], None], strict=False):
@@ -201,34 +206,9 @@ async def _call_answers(
             continue
         said = min((line for line in lines if line["who"] == "caller"), key=lambda line: abs(line["at"] - asked.start / rate))
         texts = [line["text"] for line in lines if line["who"] == "agent" and line["turn"] == said["turn"]]
-        reference = np.concatenate([await rendering.speak(text, rate) for text in texts])
+        files = [taped.tape(tapes, text, rate) for text in texts]
+        reference = np.frombuffer(b"".join(file.read_bytes() for file in files), dtype="<i2")
         result = missing_samples(reference, agent[asked.end : following.start if following else None])
-        yield {"noise": noise.words, "at_s": round((noise.start - asked.end) / rate, 2), "missing": result.missing,
-               "repeated_s": round(result.repeated / rate, 3), "pieces": result.pieces, "heard": said["text"]}  # fmt: skip
-
-
-class _Rendering:
-    """What the daemon's voice makes of a text, undisturbed; `longest` is its longest word so far, in seconds."""
-
-    def __init__(self) -> None:
-        self._voice = registry.voice("local", Threads())
-        self._made: dict[tuple[str, int], Samples] = {}
-        self.longest = 0.0
-
-    async def speak(self, text: str, rate: int) -> Samples:
-        """The samples. Cancelled: nothing is kept."""
-        if (text, rate) in self._made:
-            return self._made[text, rate]
-        pieces: list[Spoken] = []
-
-        async def keep(spoken: Spoken) -> None:
-            pieces.append(spoken)
-
-        await self._voice.speak(text, rate, keep)
-        samples = np.frombuffer(b"".join(piece.pcm for piece in pieces), dtype="<i2")
-        starts = [word.sample for piece in pieces for word in piece.words]
-        self.longest = max(
-            [self.longest, *((after - start) / rate for start, after in itertools.pairwise([*starts, len(samples)]))]
-        )
-        self._made[text, rate] = samples
-        return samples
+        answer = {"noise": noise.words, "at_s": round((noise.start - asked.end) / rate, 2), "missing": result.missing,
+                  "repeated_s": round(result.repeated / rate, 3), "pieces": result.pieces, "heard": said["text"]}  # fmt: skip
+        yield answer, max(json.loads(file.with_suffix(".json").read_text()) for file in files) / rate

@@ -62,7 +62,8 @@ class Caller:
         self._expected = 1
         self.due = 0.0
         self.over = False
-        self._begun = self._last = None
+        self._begun: float | None = None
+        self._last: float | None = None
         self._since = 0.0
         self._act = next(acts, None)
 

@@ -34,10 +34,10 @@ def _memory(report: Report, *, quick: bool) -> None:
     """Resident memory at 1 to 50 calls, each with some turns behind it."""
     points = []
     with process.watched(process.STUB_FLOW, 500, **_stubs()) as daemon:
-        with _load(daemon, 2, 10.0):  # what is made once, by the first calls
+        with loaded(daemon, 2, 10.0):  # what is made once, by the first calls
             pass
         for calls in (1, 50) if quick else (1, 10, 25, 50):
-            with _load(daemon, calls, SETTLE_S + 10.0):
+            with loaded(daemon, calls, SETTLE_S + 10.0):
                 time.sleep(SETTLE_S + 8.0)
                 points.append((calls, daemon.ask("state")["rss"] / MIB))
             time.sleep(2.0)
@@ -53,14 +53,14 @@ def _speed(report: Report, seconds: float, times: int) -> None:
     echo_server = process.Server(["-m", "ops.bench.echo"], {})
     with process.watched(process.STUB_FLOW, 500, **_stubs()) as daemon, echo_server as echo:
         for _ in range(times):
-            with _load(daemon, CALLS, SETTLE_S + seconds + 2.0) as load:
+            with loaded(daemon, CALLS, SETTLE_S + seconds + 2.0) as load:
                 time.sleep(SETTLE_S)
                 daemon.ask("begin")
                 cost = _cpu(daemon, seconds)
                 for name, values in daemon.ask("report").items():
                     measured[name] += values
             counts += load
-            with _load(echo, CALLS, SETTLE_S + seconds + 2.0, plan="echo"):
+            with loaded(echo, CALLS, SETTLE_S + seconds + 2.0, plan="echo"):
                 time.sleep(SETTLE_S)
                 yardstick = _cpu(echo, seconds)
             ours.append(cost)
@@ -92,7 +92,7 @@ def _stubs() -> dict[str, str]:
 
 
 @contextmanager
-def _load(server: process.Server, calls: int, seconds: float, plan: str = "talk") -> Iterator[list[dict[str, Any]]]:
+def loaded(server: process.Server, calls: int, seconds: float, plan: str = "talk") -> Iterator[list[dict[str, Any]]]:
     """Callers in two processes; at the end they hang up, and what they counted is in the list."""
     counts: list[dict[str, Any]] = []
     shares = [share for share in (calls - calls // 2, calls // 2) if share]
@@ -127,7 +127,7 @@ def _cpu(server: process.Server, seconds: float) -> float:
 def _profile(daemon: process.Server) -> list[str]:
     """Where the time goes: the dearest functions by their own time, in per cent of all."""
     path = daemon.folder / "profile"
-    with _load(daemon, CALLS, SETTLE_S + 8.0):
+    with loaded(daemon, CALLS, SETTLE_S + 8.0):
         time.sleep(SETTLE_S)
         daemon.ask("profile")
         time.sleep(6.0)

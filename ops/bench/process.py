@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 START_S: Final = 60.0
 STOP_S: Final = 40.0
@@ -83,7 +83,7 @@ class Server:
     def cpu(self) -> float:
         """CPU seconds that the process has used."""
         times = self.usage.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
     @property
     def rss(self) -> int:

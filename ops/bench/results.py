@@ -86,7 +86,13 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 def _machine() -> dict[str, Any]:
     model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release(), "nice": os.nice(0)}
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "nice": os.nice(0),
+    }
 
 
 def _cpuinfo() -> list[str]:

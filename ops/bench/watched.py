@@ -16,10 +16,12 @@ import threading
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import trio
 
 from agentd import daemon, limits
+from agentd.actors.transport import MediaCounts
+from agentd.call import Call
 from agentd.http.socket import Socket
 from agentd.messages import Logged, SpeechOnset, UtteranceEnded
 from agentd.records import CallRecord
@@ -90,7 +92,7 @@ class WatchedSocket(Socket):
             meter.answer_since = None
 
 
-class WatchedCounts(daemon.MediaCounts):
+class WatchedCounts(MediaCounts):
     """Keeps every lateness."""
 
     def __init__(self, tell: Any) -> None:
@@ -114,6 +116,7 @@ def _state() -> dict[str, Any]:
         "sockets": len(kinds),
         "threads": threading.active_count(),
         "objects": len(gc.get_objects()),
+        "calls": sum(isinstance(thing, Call) for thing in gc.get_objects()),
     }
 
 
@@ -151,6 +154,8 @@ async def _run(flow: str) -> None:
 
 if __name__ == "__main__":
     if window := float(os.environ.pop("BENCH_WINDOW_S", 0)):
-        limits.REPLAY_S = limits.DECISIONS_S = limits.TOKEN_S = window  # type: ignore[misc]
-    daemon.CallRecord, daemon.Socket, daemon.MediaCounts = WatchedRecord, WatchedSocket, WatchedCounts  # type: ignore[misc]
+        for name in ("REPLAY_S", "DECISIONS_S", "TOKEN_S"):
+            setattr(limits, name, window)
+    for name, watching in (("CallRecord", WatchedRecord), ("Socket", WatchedSocket), ("MediaCounts", WatchedCounts)):
+        setattr(daemon, name, watching)
     trio.run(_run, sys.argv[1])
