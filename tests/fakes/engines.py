@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from agentd.errors import ProviderError
 from agentd.flow.model import Flow
 from agentd.messages import Fire, Segment, ThinkRequest
 from agentd.offload import Offload
@@ -38,6 +40,30 @@ def voice(offload: Offload) -> Voice:
     return speech.WritingVoice()
 
 
+def mute_voice(offload: Offload) -> Voice:
+    return speech.WritingVoice(fail=lambda text: ProviderError("voice", "it is mute"))
+
+
+def brittle_voice(offload: Offload) -> Voice:
+    """Breaks at every sentence with the word "crash" in it."""
+    return speech.WritingVoice(fail=lambda text: ZeroDivisionError() if "crash" in text else None)
+
+
+class _BrittleRecognizer(_Recognizer):
+    async def session(self, rate: int, audio: Any, out: Callable[[Any], Awaitable[None]]) -> None:
+        async def tell(heard: Any) -> None:
+            if "crash" in heard.text:
+                raise ZeroDivisionError
+            await out(heard)
+
+        await super().session(rate, audio, tell)
+
+
+def brittle_recognizer(offload: Offload, calls: int) -> Recognizer:
+    """Breaks whenever it hears the word "crash"."""
+    return _BrittleRecognizer()
+
+
 def vad(calls: int) -> VoiceActivityFactory:
     return lambda rate: speech.LoudnessVad()
 
@@ -58,3 +84,15 @@ class Parrot:
 
 def thinker(flow: Flow) -> Thinker:
     return Parrot()
+
+
+class _BrittleParrot(Parrot):
+    async def think(self, request: ThinkRequest, say: Callable[[Segment], Awaitable[None]]) -> Thought:
+        if "crash" in request.text:
+            raise ZeroDivisionError
+        return await super().think(request, say)
+
+
+def brittle_thinker(flow: Flow) -> Thinker:
+    """Breaks whenever it is told the word "crash"."""
+    return _BrittleParrot()
