@@ -87,7 +87,7 @@ class CallRecord:
                 "outcome": outcome,
                 "turns": self._turns,
                 "slots": self._flow.written(memory.flow) if memory else {},
-                "summary": "; ".join(self._gist.wants),
+                "summary": self._gist.summary,
                 "recording": {"mode": self._flow.recording, "failed": self.sink.failed},
                 "trace_id": self._trace.trace_id,
             }

@@ -28,6 +28,7 @@ class Gist:
         self._flow = flow
         self._words = (0, "")
         self._wishes: dict[int, str] = {}
+        self._parting = ""
         self.tried: list[Outcome] = []
         """The tools that were run, with what became of them."""
 
@@ -35,6 +36,11 @@ class Gist:
     def wants(self) -> tuple[str, ...]:
         """What the caller wanted, in the caller's own words, each wish once."""
         return tuple(dict.fromkeys(self._wishes.values()))[-WISHES:]
+
+    @property
+    def summary(self) -> str:
+        """The call in a line: the wishes, or else with which words the caller asked for a person or the end."""
+        return "; ".join(self.wants) or self._parting
 
     def feed(self, entry: Logged) -> None:
         """Take the next line of the event log."""
@@ -49,7 +55,10 @@ class Gist:
 
     def _weigh(self, done: RoundDone, state: str) -> None:
         turn, words = self._words
-        if turn != done.reply.turn or _small_talk(words) or ends(self._flow.by_name[state]):
+        if turn != done.reply.turn or _small_talk(words):
+            return
+        if ends(self._flow.by_name[state]):
+            self._parting = words
             return
         moved = any(isinstance(proposal, Fire) and proposal.trigger != FILLED for proposal in done.proposals)
         answered = done.round == 0 and done.understood and not done.proposals and bool(done.said)

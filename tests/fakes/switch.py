@@ -25,8 +25,8 @@ RATE = 8000
 
 
 @asynccontextmanager
-async def daemon(out: Path, **overrides: Any) -> AsyncIterator[tuple[str, Daemon]]:
-    """A daemon on loopback with the stub engines; it ends with the block."""
+async def daemon(out: Path, ends: list[bool] | None = None, **overrides: Any) -> AsyncIterator[tuple[str, Daemon]]:
+    """A daemon on loopback with the stub engines; it ends with the block. `ends` gets what it answers where it ends before."""
     given = {
         "server.port": 0,
         "server.drain_s": 1.0,
@@ -44,17 +44,20 @@ async def daemon(out: Path, **overrides: Any) -> AsyncIterator[tuple[str, Daemon
         urls.append(url)
         ready.set()
 
+    async def run() -> None:
+        (ends if ends is not None else []).append(await running.run(tell))
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(running.run, tell)
+        nursery.start_soon(run)
         with trio.fail_after(10):
             await ready.wait()
         yield urls[0], running
         nursery.cancel_scope.cancel()
 
 
-async def ask(url: str, call_id: str, status: str = "ringing") -> tuple[int, list[ET.Element]]:
+async def ask(url: str, call_id: str, status: str = "ringing", to: str = "+15550100") -> tuple[int, list[ET.Element]]:
     """Post the voice webhook; the answer's status and the verbs of its document."""
-    fields = {"CallId": call_id, "From": "+15550123", "To": "+15550100", "Direction": "inbound", "CallStatus": status}
+    fields = {"CallId": call_id, "From": "+15550123", "To": to, "Direction": "inbound", "CallStatus": status}
     body = urllib.parse.urlencode(fields).encode()
     now = int(time.time())
     signature = hmac.new(SECRET.encode(), body + b"." + str(now).encode(), hashlib.sha256).hexdigest()
@@ -67,13 +70,13 @@ async def ask(url: str, call_id: str, status: str = "ringing") -> tuple[int, lis
 async def stream_url(url: str, call_id: str) -> str:
     """The media URL that a new call is given."""
     status, verbs = await ask(url, call_id)
-    assert status == 200 and verbs[0].tag == "Stream", (status, [verb.tag for verb in verbs])
+    assert (status, [verb.tag for verb in verbs]) == (200, ["Stream", "Redirect"])
     return verbs[0].attrib["url"]
 
 
 @asynccontextmanager
 async def socket(media_url: str) -> AsyncIterator[WebSocketConnection]:
-    """Open a stream's socket; its connection is closed with the block, which trio-websocket leaves undone when it is refused."""
+    """Open a stream's socket; its connection is closed with the block: trio-websocket leaves that undone when refused."""
     at = urllib.parse.urlsplit(media_url)
     assert at.hostname is not None
     assert at.port is not None

@@ -1,0 +1,103 @@
+"""What the human is told: in words, in one sentence where it is spoken, and nothing that was not so."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from agentd.flow import Moment, load
+from agentd.handoff.gist import Gist
+from agentd.handoff.packet import LAST_WORDS, packet, spoken_summary
+from agentd.messages import FlowState, Outcome, Said, UseTool
+
+FLOW = load("receptionist")
+NOW = datetime.fromisoformat("2026-11-20T12:00-05:00")
+TUESDAY = FLOW.value("wanted", "2026-11-24")
+
+
+class Known(Gist):
+    """A gist that is already gathered."""
+
+    def __init__(self, *wants: str, tried: tuple[Outcome, ...] = ()) -> None:
+        super().__init__(FLOW)
+        self._wishes = dict(enumerate(wants))
+        self.tried = list(tried)
+
+
+def state(**slots: Any) -> FlowState:
+    return FLOW.fill(FlowState("handover"), slots)
+
+
+def packed(gist: Gist, conversation: tuple[Said, ...] = (), **slots: Any) -> dict[str, Any]:
+    made = packet(FLOW, state(**slots), conversation, gist, call="c1", caller="+1555", why="asked", at=NOW)
+    json.dumps(made)
+    return made
+
+
+def test_who_where_to_and_why_are_in_it() -> None:
+    made = packed(Known("where are you"), name="John Smith")
+    assert made["who"] == {"number": "+1555", "name": "John Smith"}
+    assert made["to"] == {"target": "front_desk", "number": "+12125550100"}
+    assert (made["why"], made["wants"]) == ("asked", ["where are you"])
+
+
+def test_slots_stand_there_as_json_and_in_words() -> None:
+    made = packed(Known(), wanted=TUESDAY, name="John Smith")
+    assert made["slots"] == {"wanted": "2026-11-24", "name": "John Smith"}
+    assert made["slots_said"] == {"wanted": "Tuesday the 24th", "name": "John Smith"}
+
+
+TIMES = [Moment.at(datetime.fromisoformat(f"2026-11-24T{hour}")) for hour in ("08:00-05:00", "09:30-05:00")]
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "why", "words"),
+    [
+        ("done", TIMES, "", "found Tuesday the 24th at 8 or 9:30"),
+        ("done", [], "", "found nothing"),
+        ("timeout", None, "free_times gave no answer in time", "gave no answer in time"),
+        ("failed", None, "OSError: the disk", "failed (OSError: the disk)"),
+        ("refused", None, "", "refused"),
+    ],
+)
+def test_each_tool_is_told_in_words_with_what_became_of_it(status: Any, result: Any, why: str, words: str) -> None:
+    outcome = Outcome(UseTool("1", "free_times", {"wanted": TUESDAY}), status, result, why)
+    assert packed(Known(tried=(outcome,)))["tried"] == [f"free times, wanted Tuesday the 24th: {words}"]
+
+
+def test_a_tool_that_the_flow_does_not_have_is_told_too() -> None:
+    outcome = Outcome(UseTool("1", "no_such", {"x": 1, "y": None}), "refused", why="not allowed here")
+    assert packed(Known(tried=(outcome,)))["tried"] == ["no such, x 1: refused (not allowed here)"]
+
+
+def test_the_last_words_are_those_of_the_two_and_of_no_tool() -> None:
+    lines = tuple(Said("tool" if number % 3 == 0 else "caller", f"line {number}") for number in range(12))
+    kept = packed(Known(), lines)["last_words"]
+    assert len(kept) == LAST_WORDS
+    assert [line["text"] for line in kept][-1] == "line 11"
+    assert {line["who"] for line in kept} == {"caller"}
+
+
+@pytest.mark.parametrize(
+    ("wants", "slots", "why", "sentence"),
+    [
+        ((), {}, "asked", "Handing over a caller who asked for a person."),
+        ((), {}, "escalated", "Handing over a caller whom I could not help."),
+        ((), {}, "failed", "Handing over a caller whom I could not help, because something went wrong on my side."),
+        (("where are you",), {}, "asked", "Handing over a caller who said “where are you”."),
+        (("a", "b", "c"), {}, "asked", "Handing over a caller who said “b” and “c”."),
+        (
+            ("on tuesday",),
+            {"wanted": TUESDAY, "name": "John Smith"},
+            "escalated",
+            "Handing over a caller who said “on tuesday”; noted so far: wanted Tuesday the 24th, name John Smith.",
+        ),
+    ],
+)
+def test_the_spoken_summary_is_one_honest_sentence(
+    wants: tuple[str, ...], slots: dict[str, Any], why: str, sentence: str
+) -> None:
+    assert spoken_summary(FLOW, state(**slots), Known(*wants), why, NOW) == sentence
