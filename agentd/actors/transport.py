@@ -7,6 +7,7 @@ ends the socket, and with it the call.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -47,6 +48,8 @@ from agentd.messages import (
 
 ENOUGH_S: Final = 2 * CHUNK_S
 """With so much still to be sent the writer needs no waking for more."""
+
+log = logging.getLogger(__name__)
 
 Order = Hold | Resume | NewEpoch | CloseMedia | Record
 
@@ -197,6 +200,8 @@ class Transport:
                 self._sink.caller(frame.pos, pcm)
                 self._ring.push(frame)
             case LayoutKnown(channels, mixed, advice):
+                if advice:
+                    log.warning("the carrier's stream: %s", advice)
                 await self._report.send(MediaStarted(now, self._codec.rate, channels, mixed, advice))
             case MarkSeen(name, cleared):
                 self._playout.acknowledge(name, cleared=cleared)

@@ -316,7 +316,9 @@ async def test_a_cough_and_then_words_is_one_barge_in(autojump_clock: object) ->
     assert script.asked() == ["tell me", "what about tuesday"]
 
 
-async def test_our_own_voice_in_the_callers_audio_is_no_barge_in(autojump_clock: object) -> None:
+async def test_our_own_voice_in_the_callers_audio_is_no_barge_in_and_the_operator_is_told_the_mend(
+    autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
     script = Script(TELL)
     async with telephone_call(LONELY, script, track="both_tracks", echo=True) as scene:
         await scene.phone.quiet()
@@ -327,6 +329,7 @@ async def test_our_own_voice_in_the_callers_audio_is_no_barge_in(autojump_clock:
         await trio.sleep(2)
     assert script.asked() == ["tell me"]
     assert "freeze" not in scene.log.commands()
+    assert 'set track = "inbound_track"' in caplog.text
 
 
 async def test_of_two_channels_the_left_one_is_the_caller(autojump_clock: object) -> None:
