@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from agentd.flow.declare import FILLED, ends
 from agentd.flow.model import Flow
@@ -13,7 +13,8 @@ SHORT_PROMPTS = 2
 
 def report(flow: Flow) -> str:
     """States with their triggers, slots, tools and answers, then warnings."""
-    lines = [f"{flow.name} ({flow.file}): {len(flow.states)} states, {len(flow.slots)} slots, {len(flow.tools)} tools"]
+    counts = [_count(flow.states, "state"), _count(flow.slots, "slot"), _count(flow.tools, "tool")]
+    lines = [f"{flow.name} ({flow.file}): {', '.join(counts)}"]
     for state in flow.states:
         kind = " (final)" if state.final else f" (transfer to {state.transfer})" if state.transfer else ""
         lines.append(f"  state {state.name}{kind}")
@@ -26,6 +27,10 @@ def report(flow: Flow) -> str:
     lines += [f"  answers {', '.join(answer.name for answer in flow.answers)}"] if flow.answers else []
     lines += [f"  warning: {warning}" for warning in warnings(flow)]
     return "\n".join(lines) + "\n"
+
+
+def _count(things: Collection[object], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def warnings(flow: Flow) -> Iterator[str]:
@@ -44,3 +49,6 @@ def warnings(flow: Flow) -> Iterator[str]:
             yield f"state {state.name} hangs up when it makes no progress: add stuck="
         if not (ends(state) or state.ask or state.fills or state.say):
             yield f"state {state.name} says nothing and asks nothing"
+        goes_on = any(when.trigger == FILLED and source == state.name for _, when, source in flow.rows)
+        if state.fills and not (ends(state) or state.ask or goes_on):
+            yield f'state {state.name} has nothing to say once it knows its slots: add When(FILLED, "{state.name}", …) or ask='

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from agentd.errors import FlowError
-from agentd.flow.declare import FILLED, STUCK, State, ends, models
+from agentd.flow.declare import FILLED, STUCK, Answer, State, When, ends, models
 from agentd.flow.grammar import spelled
 from agentd.flow.model import Flow
-from agentd.flow.slots import Slot, slots_of
+from agentd.flow.slots import Slot, Slots, slots_of
 from agentd.flow.templates import fields
 from agentd.flow.tools import Tool
 from agentd.turn.words import normalise
@@ -25,6 +25,9 @@ def check(flow: Flow) -> None:
 
 def problems(flow: Flow) -> Iterator[FlowError]:
     """All that is wrong, the roots of later trouble first."""
+    if unlike := list(_kinds(flow)):
+        yield from unlike
+        return  # nothing below can look at it
     yield from _names(flow)
     yield from _settings(flow)
     yield from _slots(flow)
@@ -45,6 +48,32 @@ def closest(name: str, among: Iterable[str]) -> str:
 
 def _state(state: State) -> str:
     return f"state {state.name!r}"
+
+
+def _kinds(flow: Flow) -> Iterator[FlowError]:
+    """What is of another kind than it must be: one where a list is due, a list where texts are, a value for a class."""
+    lists = [("Flow", "states", flow.states, State), ("Flow", "transitions", flow.transitions, When)]
+    lists += [("Flow", "answers", flow.answers, Answer)]
+    for where, name, given, kind in lists:
+        if not isinstance(given, list | tuple) or not all(isinstance(one, kind) for one in given):
+            yield FlowError(
+                f"{name}= is no list of {kind.__name__}(…)", where=where, mend=f"write {name}=[{kind.__name__}(…), …]."
+            )
+            return
+    for state in flow.states:
+        if not isinstance(state.tools, list | tuple):
+            yield FlowError("tools= is no list", where=_state(state), mend="write tools=[…], also for one.")
+        for name in ("fills", "afresh"):
+            given = getattr(state, name)
+            given = given if isinstance(given, list | tuple) else (given,)
+            if not all(isinstance(model, type) and issubclass(model, Slots) for model in given):
+                yield FlowError(
+                    f"{name}= is no class of slots", where=_state(state), mend=f"write {name}=Order for `class Order(Slots)`."
+                )
+    said = [(f"transition {when.trigger!r}", when.phrases) for when in flow.transitions]
+    for where, phrases in said + [(f"answer {answer.name!r}", answer.phrases) for answer in flow.answers]:
+        if not all(isinstance(phrase, str) for phrase in phrases):
+            yield FlowError("a phrase is no text", where=where, mend='write the phrases one behind the other: "…", "…".')
 
 
 def _names(flow: Flow) -> Iterator[FlowError]:

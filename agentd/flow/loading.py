@@ -20,6 +20,7 @@ from agentd.flow import checks, declare, slots, tools
 from agentd.flow.model import Flow
 
 _KEYWORD = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_MISSING = re.compile(r"cannot import name '(\w+)' from 'agentd\.flow'")
 _VOCABULARY: dict[str, Any] = {
     "State": declare.State, "When": declare.When, "Answer": declare.Answer,
     "Flow": Flow, "slot": slots.slot, "read": tools.read,
@@ -56,8 +57,9 @@ def _from_name(name: str) -> ModuleType:
             return importlib.import_module(full)
         except Exception as error:  # whatever the author's module raises is told to the author
             raise _broken(error, spec.origin) from error
-    shipped = [module.name for module in pkgutil.iter_modules(importlib.import_module("flows").__path__)]
-    raise FlowError(f"there is no flow {name!r}", where="--flow", mend=f"{checks.closest(name, shipped)} A path ends in .py.")
+    modules = pkgutil.iter_modules(importlib.import_module("flows").__path__)
+    shipped = [module.name for module in modules if not module.ispkg]  # packages hold the flows' tools
+    raise FlowError(f"there is no flow {name!r}.", mend=f"{checks.closest(name, shipped)} A path ends in .py.")
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -100,8 +102,17 @@ def _broken(error: Exception, file: str) -> FlowError:
     return FlowError(
         f"the module fails to import: {type(error).__name__}: {error}",
         where=where,
-        mend="correct it; `python FILE` shows more.",
+        mend=_import_mend(error),
     )
+
+
+def _import_mend(error: Exception) -> str:
+    """The word of the kit that was meant, where one of its names was misspelled or not imported."""
+    kit = importlib.import_module("agentd.flow").__all__
+    if isinstance(error, NameError) and error.name in kit:
+        return f"correct it: from agentd.flow import {error.name}."
+    missing = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
+    return f"correct it; {checks.closest(missing[1], kit)}" if missing else "correct it."
 
 
 def _short(file: str) -> str:

@@ -93,6 +93,16 @@ BROKEN = [
     ('help="hours", ', "", "Flow", "what it can help with", "help="),
     ("FLOW = ", "FLOWS = ", "mine.py", "has no FLOW", "FLOW = Flow("),
     ("STATES = [", "STATES = [[", "mine.py:", "", "correct the line"),
+    ("fills=Visit", "fills=Visit()", "state 'booking'", "no class of slots", "fills=Order"),
+    ("tools=[free_times]", "tools=free_times", "state 'booking'", "tools= is no list", "tools=["),
+    ("states=STATES", "states=STATES[0]", "Flow", "states= is no list", "states=[State"),
+    ("transitions=TRANSITIONS", "transitions=[STATES]", "Flow", "transitions= is no list", "[When"),
+    ('"booking", "book an appointment"', '"booking", ["book an appointment"]', "'wants_visit'", "no text", '"…", "…"'),
+    ('"We open at eight.", "when are you open"', '"We open at eight.", ["when are you open"]', "answer 'asks_hours'", "no text",
+     '"…", "…"'),
+    ("from agentd.flow import read\n", "from agentd.flow import raed as read\n", "mine.py:", "fails to import", "'read'?"),
+    ("from agentd.flow import *\n", "from agentd.flow import Context, Moment, Slots, SpokenTime, slot\n", "mine.py:",
+     "fails to import", "from agentd.flow import State"),
     ("STATES = [", "import nonsense_that_is_not\nSTATES = [", r"mine.py:\d+", "fails to import", "correct it"),
 ]  # fmt: skip
 
@@ -116,6 +126,23 @@ def test_a_name_that_is_no_flow_is_answered_with_the_nearest_one() -> None:
         load("receptionst")
     with pytest.raises(FlowError, match="no such file"):
         load("nowhere/mine.py")
+
+
+def test_the_flows_are_named_and_the_package_of_their_tools_is_not() -> None:
+    with pytest.raises(FlowError) as caught:
+        load("zzz")
+    assert caught.value.mend == "there is: receptionist. A path ends in .py."
+
+
+def test_a_state_that_falls_silent_once_it_knows_its_slots_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = GOOD.replace('When(FILLED, "booking", "end"),', "")
+    assert check_main([str(written(tmp_path, silent))]) == 0
+    assert "warning: state booking has nothing to say once it knows its slots" in capsys.readouterr().out
+    for mended in (GOOD, silent.replace("fills=Visit", 'fills=Visit, ask="Anything else?"')):
+        assert check_main([str(written(tmp_path, mended))]) == 0
+        assert "has nothing to say" not in capsys.readouterr().out
 
 
 def test_a_file_that_failed_leaves_no_module_behind(tmp_path: Path) -> None:
