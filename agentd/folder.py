@@ -154,6 +154,8 @@ def find_call(root: Path, text: str) -> str:
         return found[0]
     if found:
         raise OperatorError(f"{len(found)} calls begin with {text}.", where=str(root), mend="write more of the id.")
+    if not ids:
+        raise OperatorError("there are no calls here.", where=str(root), mend="name the calls' folder with --out DIR.")
     raise OperatorError(f"no call {_printable(text)!r}.", where=str(root), mend="`agentd calls list` shows all.")
 
 
@@ -255,7 +257,7 @@ def calls_main(argv: Sequence[str], root: Path, *, days: int = 30) -> int:
                 print(f"Deleted {call_id}.")
             case "purge":
                 deleted, resisted = purge(root, datetime.now(UTC), days)
-                print(f"Deleted {len(deleted)} of more than {days} days ago.")
+                print(f"Deleted {len(deleted)} call{'s' * (len(deleted) != 1)} of more than {days} days ago.")
                 if resisted:
                     print(f"These cannot be deleted; check their rights: {', '.join(resisted)}", file=sys.stderr)
                     return 1

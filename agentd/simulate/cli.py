@@ -40,8 +40,9 @@ def main(argv: Sequence[str]) -> int:
         return _interrupted()
     if options.json:
         print(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
-    else:
-        print(f"\n{len(reports)} call(s), as heard at the loudspeaker:\n{table(reports)}")
+    elif any(report.streams for report in reports):
+        calls = "1 call" if len(reports) == 1 else f"{len(reports)} calls"
+        print(f"\n{calls}, as heard at the loudspeaker:\n{table(reports)}")
     return 0 if all(report.outcome == "completed" for report in reports) else 1
 
 
@@ -79,12 +80,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Call the daemon as a real switch would, with a caller who follows a scenario, and measure what is heard.",
     )
     parser.add_argument("scenario", metavar="SCENARIO", help=f"one of {', '.join(shipped())}, or a TOML file")
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the daemon listens (default: %(default)s)")
+    parser.add_argument(
+        "--url", type=_address, default="http://127.0.0.1:8080", help="where the daemon listens (default: %(default)s)"
+    )
     parser.add_argument("--secret", default=os.environ.get(SECRET, ""), help=f"signs the webhooks (default: ${SECRET})")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write caller.wav and report.json there")
     parser.add_argument("--loop", type=_count, default=1, metavar="N", help="so many calls, one after another")
     parser.add_argument("--json", action="store_true", help="print the reports as JSON, and nothing else, on standard output")
     return parser
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; write http://127.0.0.1:8080, say")
+    return text
 
 
 def _count(text: str) -> int:

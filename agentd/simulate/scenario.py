@@ -120,8 +120,13 @@ def load(name: str) -> Scenario:
         path = SCENARIOS / f"{name}.toml"
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.stem, shipped(), 1)
+        mend = f"did you mean {near[0]!r}?" if near else f"name one of {', '.join(shipped())}, or a TOML file"
+        raise ScenarioError(name, "no such scenario", mend) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(name, f"no such scenario ({error})", f"name one of {', '.join(shipped())}, or a file") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ScenarioError(name, f"the scenario cannot be read ({why})", "name a TOML file") from None
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

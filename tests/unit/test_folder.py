@@ -239,6 +239,8 @@ def test_the_command_lists_a_table_that_no_caller_can_garble(tmp_path: Path, cap
 
 
 def test_the_command_deletes_and_says_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert calls_main(["delete", "last"], tmp_path) == 1
+    assert "there are no calls here. Mend: name the calls' folder with --out" in capsys.readouterr().err
     call = make(tmp_path)
     assert calls_main(["delete", "nope"], tmp_path) == 1
     assert "agentd calls list" in capsys.readouterr().err
@@ -251,5 +253,5 @@ def test_the_command_purges_by_the_retention_in_settings(tmp_path: Path, capsys:
     make(tmp_path, datetime.now(UTC) - timedelta(days=8))
     kept = make(tmp_path, datetime.now(UTC) - timedelta(days=6))
     assert calls_main(["purge"], tmp_path, days=7) == 0
-    assert "Deleted 1 " in capsys.readouterr().out
+    assert "Deleted 1 call of " in capsys.readouterr().out
     assert [call.id for call in list_calls(tmp_path)] == [kept]

@@ -19,11 +19,30 @@ def test_a_daemon_that_is_not_there_is_one_sentence_and_exit_code_1(capsys: pyte
     out = capsys.readouterr().out
     assert "silence: broken: http://127.0.0.1:9/sautikit/voice cannot be asked" in out
     assert "Traceback" not in out
+    assert "loudspeaker" not in out  # nothing was heard there
 
 
 def test_a_wrong_scenario_is_one_sentence_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["nowhere.toml"]) == 1
     assert "Mend: name one of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [("questoin", "Mend: did you mean 'question'?"), (".", "cannot be read (Is a directory)")]
+)
+def test_a_scenario_that_cannot_be_had_is_told_in_plain_words(
+    given: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([given]) == 1
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Errno" not in said
+
+
+def test_an_address_is_one_before_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["silence", "--url", "localhost:8080"])
+    assert "'localhost:8080' is no address" in capsys.readouterr().err
 
 
 def test_json_alone_is_on_standard_output_and_each_loop_has_its_folder(
