@@ -67,10 +67,10 @@ async def ask(url: str, call_id: str, status: str = "ringing", to: str = "+15550
     return answer.status_code, list(ET.fromstring(answer.text)) if answer.text.startswith("<") else []
 
 
-async def stream_url(url: str, call_id: str) -> str:
-    """The media URL that a new call is given."""
-    status, verbs = await ask(url, call_id)
-    assert (status, [verb.tag for verb in verbs]) == (200, ["Stream", "Redirect"])
+async def stream_url(url: str, call_id: str, status: str = "ringing") -> str:
+    """The media URL that a call is given."""
+    code, verbs = await ask(url, call_id, status)
+    assert (code, [verb.tag for verb in verbs]) == (200, ["Stream", "Redirect"])
     return verbs[0].attrib["url"]
 
 
