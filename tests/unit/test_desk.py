@@ -81,6 +81,12 @@ def test_a_caller_who_hung_up_before_the_stream_came_gives_the_place_back_at_onc
     assert (desk.taken, desk.expects("a")) == (0, False)
 
 
+def test_a_call_that_the_carrier_has_ended_is_forgotten(desk: Desk) -> None:
+    desk.close(call(desk, "a"))
+    desk.ended("a")
+    assert desk.next_step("a") is None
+
+
 def test_a_live_call_keeps_its_place_however_long_it_lasts_and_whatever_the_carrier_says(desk: Desk, clock: Clock) -> None:
     stream = call(desk, "a")
     desk.ended("a")
@@ -129,6 +135,7 @@ def test_asked_while_a_broken_stream_still_closes_the_next_one_is_let_in_and_kee
     new = desk.open("a")
     assert new is not None
     desk.decide(old, Hangup())
+    assert desk.next_step("a") == Continue()
     desk.close(old)
     assert desk.taken == 1
     desk.decide(new, DIAL)
