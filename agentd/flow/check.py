@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from agentd.flow.declare import FILLED, ends
 from agentd.flow.model import Flow
+
+_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 
 SHORT_PROMPTS = 2
 """Silence is prompted so often before the goodbye; each time in other words."""
@@ -44,6 +47,9 @@ def warnings(flow: Flow) -> Iterator[str]:
         yield f"silence is prompted {SHORT_PROMPTS} times, and there is {len(flow.prompts)} prompt"
     if not flow.disclosure:
         yield "callers are not told that they talk to an AI, which many countries require"
+    for target, number in flow.transfers.items():
+        if not _NUMBER.fullmatch(number):
+            yield f"transfer target {target} is {number!r}, which carriers may not dial: write it as +12125550100"
     for state in flow.states:
         if not ends(state) and not (state.stuck or flow.stuck):
             yield f"state {state.name} hangs up when it makes no progress: add stuck="

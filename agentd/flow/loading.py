@@ -102,15 +102,17 @@ def _broken(error: Exception, file: str) -> FlowError:
     return FlowError(
         f"the module fails to import: {type(error).__name__}: {error}",
         where=where,
-        mend=_import_mend(error),
+        mend=_mend(error),
     )
 
 
-def _import_mend(error: Exception) -> str:
-    """The word of the kit that was meant, where one of its names was misspelled or not imported."""
+def _mend(error: Exception) -> str:
+    """What was meant, where a word of the kit was misspelled, not imported, or written without its parentheses."""
     kit = importlib.import_module("agentd.flow").__all__
     if isinstance(error, NameError) and error.name in kit:
         return f"correct it: from agentd.flow import {error.name}."
+    if isinstance(error, TypeError) and str(error).startswith("read() takes 0 positional arguments"):
+        return 'write @read(tell="…"), with its parentheses.'
     missing = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
     return f"correct it; {checks.closest(missing[1], kit)}" if missing else "correct it."
 

@@ -103,6 +103,7 @@ BROKEN = [
     ("from agentd.flow import read\n", "from agentd.flow import raed as read\n", "mine.py:", "fails to import", "'read'?"),
     ("from agentd.flow import *\n", "from agentd.flow import Context, Moment, Slots, SpokenTime, slot\n", "mine.py:",
      "fails to import", "from agentd.flow import State"),
+    ('@read(tell="I have {offers}.", offers="time")', "@read", "mine.py:", "fails to import", "parentheses"),
     ("STATES = [", "import nonsense_that_is_not\nSTATES = [", r"mine.py:\d+", "fails to import", "correct it"),
 ]  # fmt: skip
 
@@ -143,6 +144,13 @@ def test_a_state_that_falls_silent_once_it_knows_its_slots_is_warned_of(
     for mended in (GOOD, silent.replace("fills=Visit", 'fills=Visit, ask="Anything else?"')):
         assert check_main([str(written(tmp_path, mended))]) == 0
         assert "has nothing to say" not in capsys.readouterr().out
+
+
+def test_a_transfer_that_no_carrier_can_dial_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_main([str(written(tmp_path, GOOD.replace('"desk": "+1"', '"desk": "the desk"')))])
+    assert "transfer target desk is 'the desk'" in capsys.readouterr().out
+    check_main([str(written(tmp_path, GOOD.replace('"desk": "+1"', '"desk": "+12125550100"')))])
+    assert "transfer target" not in capsys.readouterr().out
 
 
 def test_a_file_that_failed_leaves_no_module_behind(tmp_path: Path) -> None:
