@@ -108,7 +108,7 @@ def test_a_mistake_is_named_with_its_place_and_its_mend(tmp_path: Path, text: st
 
 def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ScenarioError, match="name one of interrupt, question, silence"):
-        load("questoin")
+        load("nowhere")
 
 
 def test_every_utterance_is_short_trimmed_and_16_khz_mono() -> None:
