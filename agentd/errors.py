@@ -28,8 +28,9 @@ class OperatorError(AgentdError):
     def __str__(self) -> str:
         """`where: what. Mend: mend`, without the parts that are empty."""
         place = f"{self.where}: " if self.where else ""
+        what = self.what if self.what.endswith((".", "!", "?")) else f"{self.what}."
         mend = f" Mend: {self.mend}" if self.mend else ""
-        return f"{place}{self.what}{mend}"
+        return f"{place}{what}{mend}"
 
 
 class SettingsError(OperatorError):

@@ -7,13 +7,10 @@ of its grammars alone, which makes it in 13 ms and 8 MB instead of 105 ms and 30
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from agentd.providers.local.extra import load
-
-_WORD = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*", re.UNICODE)
 
 _SOUNDS = {
     "augh": "AO", "eigh": "EY", "ough": "AO", "tion": "SH AH N", "sion": "ZH AH N", "igh": "AY", "sch": "SH", "tch": "CH",
@@ -39,11 +36,6 @@ class Lexicon:
             word, _, phones = line.partition(" ")
             self._known.setdefault(word.partition("(")[0], []).append(phones.strip())
 
-    def unknown_words(self, texts: Iterable[str]) -> list[str]:
-        """Return the words of `texts` that the dictionary does not have, each once: they are pronounced by rule."""
-        words = dict.fromkeys(word for text in texts for word in _WORD.findall(text.lower()))
-        return [word for word in words if word not in self._known]
-
     def pronounce(self, word: str) -> list[str]:
         """Return the ways to say `word`: the dictionary's, else those of the two words it is made of, else by letters."""
         return self._known.get(word) or self._compound(word) or [self._by_letters(word)]
@@ -68,8 +60,3 @@ class Lexicon:
 def lexicon() -> Lexicon:
     """Return the process's lexicon, read at the first call. Raises OperatorError without the extra `local`."""
     return Lexicon(Path(load("pocketsphinx").get_model_path("en-us/cmudict-en-us.dict")))
-
-
-def unknown_words(texts: Iterable[str]) -> list[str]:
-    """Return the words of `texts` that no dictionary has, each once: they are heard by rule, so less surely."""
-    return lexicon().unknown_words(texts)
