@@ -19,7 +19,7 @@ SETTLE_S: Final = 12.0
 
 def main(*, quick: bool) -> int:
     """Ever more calls, each asking one question after another."""
-    seconds = 8.0 if quick else 40.0
+    seconds = 8.0 if quick else 30.0
     report = Report("density", "python -m ops.bench density" + (" --quick" if quick else ""))
     say(f"density: {', '.join(map(str, CALLS))} calls of {seconds:.0f} s with the embedded engines")
     rows = []

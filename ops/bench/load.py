@@ -1,7 +1,8 @@
 """A process of callers: `python -m ops.bench.load SPEC`, with SPEC as JSON. Prints "up", and at the end what it counted.
 
-`url`, `secret`, `calls`, `rate`, `seconds`, and `plan`: talk (stub engines: questions, every second answer barged into),
-phrases (embedded engines: spoken questions), echo (silence, to the bare echo server).
+`url`, `secret`, `calls`, `rate`, `seconds`, and `plan`: talk (stub engines: short questions, every second answer barged into),
+listen (stub engines: questions of 1.2 s, each answer of 3.2 s heard to its end), phrases (embedded engines: spoken questions),
+echo (silence, to the bare echo server).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
             url, metadata = wire.stream_of(wire.ask(spec["url"], spec["secret"], f"load-{spec['name']}-{number}"))
             stream = wire.open_socket(url)
             stream.send(wire.frame(wire.TEXT, metadata.encode()))
-        crowd.add(Caller(stream, _acts(plan, rate, number), silence, counts, counted=plan == "talk"))
+        crowd.add(Caller(stream, _acts(plan, rate, number), silence, counts, counted=plan in ("talk", "listen")))
     print("up", flush=True)
     end = time.perf_counter() + spec["seconds"]
     crowd.run(lambda now: now >= end)
@@ -52,6 +53,11 @@ def _acts(plan: str, rate: int, number: int) -> Iterator[Act]:
             while True:
                 yield Act("began", wire.speech(rate, stub.MORE, 20), 0.8)
                 yield Act("quiet", more)
+        case "listen":
+            more = wire.speech(rate, stub.MORE, 60)
+            yield Act("quiet", more, 0.26 * (number % 25))
+            while True:
+                yield Act("quiet", more, 0.5)
         case "phrases":
             from agentd.simulate.audio import read_mono
             from agentd.simulate.scenario import UTTERANCES

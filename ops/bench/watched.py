@@ -116,7 +116,7 @@ def _state() -> dict[str, Any]:
         "sockets": len(kinds),
         "threads": threading.active_count(),
         "objects": len(gc.get_objects()),
-        "calls": sum(isinstance(thing, Call) for thing in gc.get_objects()),
+        "live": sum(isinstance(thing, Call) for thing in gc.get_objects()),
     }
 
 
