@@ -49,6 +49,15 @@ def brittle_voice(offload: Offload) -> Voice:
     return speech.WritingVoice(fail=lambda text: ZeroDivisionError() if "crash" in text else None)
 
 
+class _RemoteRecognizer(_Recognizer):
+    remote = True
+
+
+def remote_recognizer(offload: Offload, calls: int) -> Recognizer:
+    """As good as `recognizer`, and far away."""
+    return _RemoteRecognizer()
+
+
 class _BrittleRecognizer(_Recognizer):
     async def session(self, rate: int, audio: Any, out: Callable[[Any], Awaitable[None]]) -> None:
         async def tell(heard: Any) -> None:
