@@ -228,6 +228,7 @@ class Daemon:
         try:
             call = self._wire(extension, record, counts, token, stream, socket)
             self._calls.add(call)
+            log.info("call %s begins, flow %s", record.id, extension.flow.name)
             if self._leaving:
                 call.drain()
             outcome = "cut"
@@ -242,6 +243,7 @@ class Daemon:
                     holes=call.transport.holes,
                 )
             record.close(outcome, call.conductor.memory if call else None)
+            log.info("call %s is over: %s", record.id, outcome)
 
     def _wire(
         self, extension: Extension, record: CallRecord, counts: MediaCounts, token: str, stream: Stream, socket: Socket

@@ -48,6 +48,11 @@ class CallRecord:
         if flow.recording != "off":
             self.sink = Recording(folder.recording, rate, start_paused=flow.recording == "consent")
 
+    @property
+    def id(self) -> str:
+        """The call's id: its folder's name."""
+        return self._folder.id
+
     def write(self, entry: Logged) -> None:
         """Take the next line of the event log. Never waits, never raises."""
         self._first = entry.at if self._first is None else self._first

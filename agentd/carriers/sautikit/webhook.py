@@ -6,6 +6,7 @@ What the call decided is the desk's to know; this file checks, asks the desk and
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,8 @@ from agentd.carriers.sautikit.control import (
 from agentd.carriers.tokens import Tokens
 from agentd.errors import SettingsError
 
+log = logging.getLogger(__name__)
+
 CARRIER = "sautikit"
 VOICE_PATH = "/sautikit/voice"
 STATUS_PATH = "/sautikit/status"
@@ -41,6 +44,9 @@ NO_SUCH_NUMBER = "This number is not in service."
 
 RING_S = 30.0
 """How long the switch rings where a call is handed over: six rings, then the caller should hear something else."""
+
+COMPLAIN_S = 60.0
+"""Between two warnings of refused webhooks."""
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -105,6 +111,7 @@ class VoiceWebhook:
         self._rate, self._track = rate, track
         self._tokens, self._desk = tokens, desk
         self._replays = Replays()
+        self._complained = 0.0
 
     async def handle(self, method: str, headers: Mapping[str, str], body: bytes, now: float) -> tuple[int, str, str]:
         """(status, content type, body) for a request to `VOICE_PATH`. `headers` are lower-case, `now` is the time of day.
@@ -123,10 +130,17 @@ class VoiceWebhook:
                 answer = self._decide(parse_callback(headers.get("content-type", ""), body))
                 self._replays.remember(signed, answer, now)
         except Forged as error:
+            self._complain(error, now)
             return 401, TEXT, f"{error}\n"
         except BadCallback as error:
             return error.status, TEXT, f"{error}\n"
         return answer.status, answer.content_type, answer.body
+
+    def _complain(self, error: Forged, now: float) -> None:
+        """Tell the operator, for a wrong secret is an easy mistake; not each time, for a forger must not fill the log."""
+        if now - self._complained >= COMPLAIN_S:
+            self._complained = now
+            log.warning("a webhook was refused (%s): is sautikit.secret this number's own?", error)
 
     async def stream_event(self) -> tuple[int, str, str]:
         """(status, content type, body) for a request to `STATUS_PATH`: heard, and believed only as far as our own socket

@@ -157,3 +157,13 @@ async def test_a_plain_http_address_streams_over_ws_and_keeps_its_path(desk: Fak
     stream, redirect = verbs((await ask(webhook))[1])
     assert stream.attrib["url"].startswith(f"ws://127.0.0.1:8080/agent{MEDIA_PATH}")
     assert redirect.text == f"http://127.0.0.1:8080/agent{VOICE_PATH}"
+
+
+async def test_a_wrong_secret_is_told_to_the_operator_once_a_minute_and_never_shown(
+    webhook: VoiceWebhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        assert (await ask(webhook, secret="another"))[0] == 401
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "sautikit.secret" in warning
+    assert SECRET not in warning
