@@ -130,7 +130,7 @@ class Daemon:
     async def _obey(self, signals: AsyncIterator[int], door: Door[_Claim], life: trio.CancelScope) -> None:
         """The first TERM or INT drains, the second one cuts. Cancelled: a drain that was begun goes no further."""
         await anext(signals)
-        log.info("draining: %d calls", self._desk.taken)
+        log.info("draining: calls still here: %d", self._desk.taken)
         self._desk.draining = True
         async with open_jobs() as jobs:
             jobs.start(self._drain, door, life)
