@@ -93,7 +93,7 @@ class Transcript:
         turn = entry.reply.turn
         if turn == self._given:
             return  # said again for an attempt that failed, after something was heard
-        line: Line = {"turn": turn, "who": "caller", "text": text, "cut": False}
+        line: Line = {"turn": turn, "who": "caller", "text": text, "cut": False, "at": self._seconds(entry.at)}
         match entry.event:
             case UtteranceEnded() as ended:
                 start = ended.end_at - (ended.end - ended.start) / self._rate

@@ -17,7 +17,7 @@ SPOKEN_WISHES: Final = 2
 """Wishes in the sentence that is spoken: more of them nobody keeps in mind."""
 
 _REASONS: Final = {
-    "asked": "who asked for a person",
+    "flow": "who asked for a person",
     "escalated": "whom I could not help",
     "failed": "whom I could not help, because something went wrong on my side",
 }
@@ -28,7 +28,7 @@ def packet(
 ) -> dict[str, Any]:
     """The handover as JSON-able values.
 
-    `slots` are as JSON, `slots_said` the same in words; `tried` says in words what became of each tool. `why` is asked |
+    `slots` are as JSON, `slots_said` the same in words; `tried` says in words what became of each tool. `why` is flow (its own way) |
     escalated | failed.
     """
     slots = flow.written(state)

@@ -246,7 +246,7 @@ class Actions(Draft):
     def hand_over(self, event: Event) -> None:
         """The next step is stored first; the carrier asks for it when the socket is closed."""
         if not self.turn.leaving:
-            self._do(HandOver(self.turn.outcome or "asked"))
+            self._do(HandOver(self.turn.outcome or "flow"))
             self._set(outcome="transferred")
             self.close(event)
 

@@ -185,7 +185,7 @@ async def test_a_transfer_is_stored_before_the_socket_closes_with_1000(autojump_
         await scene.over.wait()
     # The harness asserts, when the next step is stored, that the socket still stands.
     [(memory, why)] = scene.handed_over
-    assert (memory.flow.state, why) == ("desk", "asked")
+    assert (memory.flow.state, why) == ("desk", "flow")
     assert memory.conversation[-1].text == "hold the line while i connect you"
     assert (scene.outcome, scene.socket.code) == ("transferred", 1000)
     assert scene.untold() == []

@@ -32,7 +32,7 @@ def state(**slots: Any) -> FlowState:
 
 
 def packed(gist: Gist, conversation: tuple[Said, ...] = (), **slots: Any) -> dict[str, Any]:
-    made = packet(FLOW, state(**slots), conversation, gist, call="c1", caller="+1555", why="asked", at=NOW)
+    made = packet(FLOW, state(**slots), conversation, gist, call="c1", caller="+1555", why="flow", at=NOW)
     json.dumps(made)
     return made
 
@@ -41,7 +41,7 @@ def test_who_where_to_and_why_are_in_it() -> None:
     made = packed(Known("where are you"), name="John Smith")
     assert made["who"] == {"number": "+1555", "name": "John Smith"}
     assert made["to"] == {"target": "front_desk", "number": "+12125550100"}
-    assert (made["why"], made["wants"]) == ("asked", ["where are you"])
+    assert (made["why"], made["wants"]) == ("flow", ["where are you"])
 
 
 def test_slots_stand_there_as_json_and_in_words() -> None:
@@ -84,11 +84,11 @@ def test_the_last_words_are_those_of_the_two_and_of_no_tool() -> None:
 @pytest.mark.parametrize(
     ("wants", "slots", "why", "sentence"),
     [
-        ((), {}, "asked", "Handing over a caller who asked for a person."),
+        ((), {}, "flow", "Handing over a caller who asked for a person."),
         ((), {}, "escalated", "Handing over a caller whom I could not help."),
         ((), {}, "failed", "Handing over a caller whom I could not help, because something went wrong on my side."),
-        (("where are you",), {}, "asked", "Handing over a caller who said “where are you”."),
-        (("a", "b", "c"), {}, "asked", "Handing over a caller who said “b” and “c”."),
+        (("where are you",), {}, "flow", "Handing over a caller who said “where are you”."),
+        (("a", "b", "c"), {}, "flow", "Handing over a caller who said “b” and “c”."),
         (
             ("on tuesday",),
             {"wanted": TUESDAY, "name": "John Smith"},
