@@ -28,8 +28,8 @@ def packet(
 ) -> dict[str, Any]:
     """The handover as JSON-able values.
 
-    `slots` are as JSON, `slots_said` the same in words; `tried` says in words what became of each tool. `why` is flow (its own way) |
-    escalated | failed.
+    `slots` are as JSON, `slots_said` the same in words; `tried` says in words what became of each tool. `why` is flow (its own
+    way) | escalated | failed.
     """
     slots = flow.written(state)
     target = flow.state(state).transfer
