@@ -55,7 +55,7 @@ def _acts(plan: str, rate: int, number: int) -> Iterator[Act]:
                 yield Act("quiet", more)
         case "listen":
             more = wire.speech(rate, stub.MORE, 60)
-            yield Act("quiet", more, 0.26 * (number % 25))
+            yield Act("quiet", more, 0.2 * (number % 25))
             while True:
                 yield Act("quiet", more, 0.5)
         case "phrases":

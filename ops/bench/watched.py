@@ -127,6 +127,13 @@ async def _answer_questions() -> None:
             print(json.dumps(_answer(*line.decode().split())), flush=True)
 
 
+def _ready(url: str) -> None:
+    """As `agentd serve`: what was loaded is frozen."""
+    gc.collect()
+    gc.freeze()
+    print(url, flush=True)
+
+
 def _answer(question: str, argument: str = "") -> Any:
     match question:
         case "begin":
@@ -148,7 +155,7 @@ async def _run(flow: str) -> None:
     server = daemon.Daemon(load(None, os.environ, {"numbers": {"*": flow}, "server.port": 0}))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_answer_questions)
-        await server.run(lambda url: print(url, flush=True))
+        await server.run(_ready)
         nursery.cancel_scope.cancel()
 
 
