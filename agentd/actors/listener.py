@@ -114,6 +114,7 @@ class Listener:
         """All that the ring holds and that was not taken. Cancelled: what was taken is lost."""
         for frame in self._ring.take():
             await self._hear(frame)
+        self._ring.eager = self._endpointer.voiced or self._utterance is not None
 
     async def _hear(self, frame: Frame) -> None:
         """One frame through voice activity, endpointing and the recognizer. Cancelled: the frame is lost."""

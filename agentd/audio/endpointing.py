@@ -73,6 +73,11 @@ class Endpointer:
         self._words = ""
         self._peak = 0.0
 
+    @property
+    def voiced(self) -> bool:
+        """There is a voice, if only the beginning of one: a decision may fall with the next frame."""
+        return self._first is not None
+
     def hear(self, text: str) -> None:
         """The utterance's words so far."""
         self._words = text

@@ -92,3 +92,23 @@ def test_frames_of_any_length_fill_it_by_their_samples() -> None:
         filled.ring.push(Frame(pos, 0.0, bytes(2 * size)))
         pos += size
     assert [len(frame.pcm) // 2 for frame in filled.ring.take()] == [80, 39000]
+
+
+def test_an_eager_reader_is_woken_for_every_frame_and_another_for_three() -> None:
+    woken = 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+
+    ring = Ring(8000, wake)
+    for number in range(6):
+        ring.push(Frame(160 * number, 0.02 * number, bytes(320)))
+        if number in {2, 5}:
+            assert len(ring.take()) == 3
+    assert woken == 2
+    ring.eager = True
+    for number in range(6, 9):
+        ring.push(Frame(160 * number, 0.02 * number, bytes(320)))
+        assert len(ring.take()) == 1
+    assert woken == 5
