@@ -10,10 +10,11 @@ All positions are samples from the start of the reply.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from agentd import limits
+from agentd.audio.piece import Piece
 from agentd.messages import (
     Asked,
     Audible,
@@ -27,7 +28,6 @@ from agentd.messages import (
     Segment,
     SegmentHeard,
     Stopped,
-    Word,
 )
 
 CHUNK_S: Final = 0.04
@@ -54,49 +54,6 @@ class Out:
     mark: str = ""
 
 
-@dataclass(slots=True, eq=False)
-class _Piece:
-    """A segment on the reply's time line; `end` is known when its last audio has come."""
-
-    segment: Segment
-    start: int
-    end: int | None = None
-    words: list[Word] = field(default_factory=list)
-    asked: bool = False
-    marked: bool = False
-    acked: bool = False
-
-    def answer_at(self) -> int | None:
-        """The sample from which on the segment's question can be answered, once it is known."""
-        chars = self.segment.answer_from
-        if chars is None:
-            return None
-        for word in self.words:
-            if word.char >= chars:
-                return self.start + word.sample
-        return self.end
-
-    def chars_at(self, cut: int) -> int:
-        """How many characters were heard when `cut` samples of the reply were: whole words only."""
-        if self.end is not None and cut >= self.end:
-            return len(self.segment.text)
-        heard = 0
-        for word, following in zip(self.words, self.words[1:], strict=False):
-            if self.start + following.sample > cut:
-                break
-            heard = word.char + word.length
-        return _whole(self.segment.text, heard)
-
-    def word_start(self, cut: int) -> int:
-        """Where the word that `cut` falls into begins."""
-        start = self.start
-        for word in self.words:
-            if self.start + word.sample > cut:
-                break
-            start = self.start + word.sample
-        return start
-
-
 class Playout:
     """Holds one reply at a time. Times are seconds on one clock, handed in."""
 
@@ -121,7 +78,7 @@ class Playout:
     def _reset(self, reply: Reply | None) -> None:
         self._reply = reply
         self._pcm = bytearray()
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Piece] = []
         self._made_at = 0.0
         self._sent = 0
         self._padded = 0
@@ -155,7 +112,7 @@ class Playout:
             return
         self._came_at = now
         if not self._pieces or self._pieces[-1].segment.index != segment.index:
-            self._pieces.append(_Piece(segment, len(self._pcm) // 2))
+            self._pieces.append(Piece(segment, len(self._pcm) // 2))
             if self._dry or not self._made_at:
                 self._made_at = audio.made_at
         piece = self._pieces[-1]
@@ -241,7 +198,7 @@ class Playout:
                 return Out(pcm, play_at, self._mark(piece))
         return Out(pcm, play_at)
 
-    def _mark(self, piece: _Piece) -> str:
+    def _mark(self, piece: Piece) -> str:
         reply = piece.segment.reply
         return f"{reply.turn}.{reply.epoch}.{piece.segment.index}.{self._sends}"
 
@@ -388,12 +345,3 @@ class Playout:
             piece = self._pieces[self._passed]
             return piece.segment, piece.chars_at(cut)
         return None, 0
-
-
-def _whole(text: str, heard: int) -> int:
-    """Cut a heard prefix back to whole words as they are written; the punctuation behind the last one belongs to it."""
-    while heard < len(text) and not text[heard].isalnum() and not text[heard].isspace():
-        heard += 1
-    if heard < len(text) and text[heard].isalnum():
-        return text.rfind(" ", 0, heard) + 1
-    return heard
