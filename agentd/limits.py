@@ -53,9 +53,6 @@ RESTART_WINDOW_S: Final = 30.0
 SHUTDOWN_S: Final = 2.0
 """An actor has this long to end once told: it flushes a file or closes a socket, nothing that takes longer."""
 
-CALL_SHUTDOWN_S: Final = 5.0
-"""A call's end, shielded: record closed, trace exported."""
-
 THREADS_ABANDONED: Final = 8
 """Threads of stalled engines that may be left behind in a process: more than these, and it must be restarted."""
 

@@ -119,7 +119,7 @@ class MediaStalled:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownAsked:
-    """The carrier asked for a graceful end (a zero-length frame): finish the sentence, then close."""
+    """The carrier asked for a graceful end (a zero-length frame): the caller is gone, and the call ends at once."""
 
     at: float
 
