@@ -26,6 +26,17 @@ class Reply:
     epoch: int
 
 
+class Mode(StrEnum):
+    """What a sentence of the machine does for an effect: tells it, asks for the yes that keeps it, asks whether to keep what
+    was told and cut, tells that it is not so, or asks whether the old one may be risked for it."""
+
+    TELL = "tell"
+    ASK = "ask"
+    CHECK = "check"
+    UNTELL = "untell"
+    RISK = "risk"
+
+
 # ── Media plane: transport → listener, thinker → speaker, speaker → transport ────────────────────────────────────────
 
 
@@ -43,7 +54,9 @@ class Segment:
     """A sentence or so of a reply, to be spoken in one breath.
 
     `answer_from` is the character of `text` from which on an answer to it may begin (the end of the last value that the
-    question tells), or None where it asks nothing. `filler` speech ("one moment") never enters the conversation.
+    question tells), or None where it asks nothing. `filler` speech ("one moment") never enters the conversation. `effect` is
+    the id of the effect that it tells or asks about, by `mode`, and `told_from` the character behind the last value that it
+    tells: its telling point. Such a segment waits in the transport for its `Release`.
     """
 
     reply: Reply
@@ -51,6 +64,14 @@ class Segment:
     text: str
     answer_from: int | None = None
     filler: bool = False
+    effect: str = ""
+    mode: Mode = Mode.TELL
+    told_from: int = 0
+
+    @property
+    def key(self) -> str:
+        """Its name within the call."""
+        return f"{self.reply.turn}.{self.reply.epoch}.{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +189,35 @@ class SegmentHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class TellingDue:
+    """A segment that tells an effect is next to be played, and waits for its `Release`."""
+
+    segment: Segment
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TellingPlayed:
+    """The telling point of a segment was played, when the caller's audio stood at sample `pos`. Said once."""
+
+    segment: Segment
+    at: float
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellingCut:
+    """A telling that was released was stopped before its telling point is known to be played.
+
+    `lost`: the carrier never answered its mark; else it was cleared, or not sent any more.
+    """
+
+    segment: Segment
+    at: float
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RanDry:
     """All that came so far was played, and the reply's end has not come."""
 
@@ -222,6 +272,13 @@ class Resume:
     """Go on from the start of the word that was cut."""
 
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The segment `key` may be played: what it tells is on record."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,22 +423,42 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class UseTool:
-    """The thinker asks for a tool. `id` is unique within the call."""
+    """The thinker asks for a tool. `id` is unique within the call. `replaces` is the effect that this one revises."""
 
     id: str
     tool: str
     args: Mapping[str, Any]
+    replaces: str = ""
 
 
-Proposal = Fill | Fire | UseTool
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The thinker takes the caller's words for a wish to undo an effect that was kept. `id` as of a tool's use."""
+
+    id: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """The thinker takes the caller's words for a retraction of an effect that is open."""
+
+    effect: str
+
+
+Proposal = Fill | Fire | UseTool | TakeBack | Retract
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one proposal, in one word and, for a tool, its result."""
+    """What became of one proposal, in one word and, for a tool, its result.
+
+    An effect that is done may still be let go; one that is `waiting` is done once the caller heard of it, or said yes; of
+    one that is `unknown` nobody may say that it is done or failed.
+    """
 
     proposal: Proposal
-    status: Literal["done", "refused", "failed", "timeout"]
+    status: Literal["done", "waiting", "refused", "failed", "timeout", "unknown"]
     result: Any = None
     why: str = ""
 
@@ -402,11 +479,26 @@ class FlowState:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """An effect of this call, as the thinker is told of it. `line` is the machine's own, to be believed and not inferred.
+
+    `state`: running | open | asking | waiting | keeping | kept | dropping | dropped | failed | unknown | taken_back.
+    """
+
+    id: str
+    tool: str
+    args: Mapping[str, Any]
+    state: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThinkRequest:
     """One round of a reply. Round 0 has the caller's words; later rounds have the outcomes of the round before.
 
     `why`: reply (the caller spoke) | opening (greet) | silence (prompt number `prompt`) | misheard (there was speech but no
-    words). `wall` is the local date and time as ISO 8601 with offset.
+    words). `wall` is the local date and time as ISO 8601 with offset. `tells` are the machine's own sentences, spoken before
+    the round's; `next_segment` counts from behind them.
     """
 
     reply: Reply
@@ -420,6 +512,8 @@ class ThinkRequest:
     prompt: int = 0
     next_segment: int = 0
     wall: str = ""
+    effects: tuple[Effect, ...] = ()
+    tells: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +533,15 @@ class RoundDone:
     at: float
     notes: Mapping[str, Any] | None = None
     understood: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimStopped:
+    """The thinker said `text`, which claims an effect that the ledger does not hold; the caller heard the truth instead."""
+
+    reply: Reply
+    text: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,6 +574,73 @@ class ToolDone:
     outcome: Outcome
     began_at: float
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The caller's finished turn: decide what it does to the open effects. Answered by `Ruled`.
+
+    `text` is what was added to the turn, `onset` its first voiced sample.
+    """
+
+    reply: Reply
+    text: str
+    onset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """The words have done to the ledger what they do; `LedgerMoved` came before this."""
+
+    reply: Reply
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A sentence that the caller is owed about an effect."""
+
+    effect: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class RowChanged:
+    """A row of the ledger as a step left it, in its columns; `cause` is what gave the verdict."""
+
+    effect: str
+    tool: str
+    kind: str
+    fact: str
+    verdict: str
+    told: str
+    stuck: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMoved:
+    """The call's rows changed, and that is on record.
+
+    `effects` are all that the thinker is told of, `owed` the sentences that are due, in order. `busy`: a kept effect is on its
+    way to be done, so that the next reply had better wait for it. `live`: something is still open.
+    """
+
+    at: float
+    changes: tuple[RowChanged, ...]
+    effects: tuple[Effect, ...]
+    owed: tuple[Owed, ...]
+    busy: bool
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDown:
+    """The ledger cannot be written: nothing effectful runs, and the telling `key`, where given, may not be played."""
+
+    why: str
+    at: float
+    key: str = ""
 
 
 # ── Supervisor, daemon and clock → conductor ─────────────────────────────────────────────────────────────────────────

@@ -76,7 +76,7 @@ CATCHES_ALL = {
 """Where `except Exception` may stand, how often, and what is contained there."""
 
 LONGEST = 450
-LONGER = {"agentd/messages.py": (550, "all messages on one page")}
+LONGER = {"agentd/messages.py": (750, "all messages on one page")}
 
 FORBIDDEN_MODULES = {
     "asyncio": "trio only",

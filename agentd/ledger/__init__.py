@@ -1,0 +1,1 @@
+"""The ledger: every effect recorded, told and settled. Read README.md first."""
