@@ -5,6 +5,8 @@ AgentdError
 ├── PeerError         the carrier sent nonsense: close the socket with `close_code`, other calls go on
 ├── ProviderError     an engine failed: try again, or take the next one in the chain
 ├── ToolError         a tool failed: the caller is told the truth, the call goes on
+├── LedgerDown        the ledger takes no writes now: nothing effectful runs, calls go on, the write is tried again
+├── Fenced            another process has taken over these rows: whoever is told so must not act on them any more
 └── InternalBug       agentd broke its own law: report it; the call ends, the daemon lives
 
 Foreign errors are translated at the edge where they happen (a carrier, a provider, a tool) and nowhere else.
@@ -70,6 +72,14 @@ class EngineStalled(ProviderError):
 
 class ToolError(AgentdError):
     """A tool could not do what it was asked; the text may be shown to the thinker, never to the caller."""
+
+
+class LedgerDown(AgentdError):
+    """The ledger could not be read or written: disk full, I/O error, locked or unreachable. It may work again later."""
+
+
+class Fenced(AgentdError):
+    """A write under a fence that is not the rows' any more: their owner was taken for dead."""
 
 
 class InternalBug(AgentdError):
