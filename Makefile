@@ -55,7 +55,7 @@ lock:  ## pin what pyproject.toml asks for, in requirements.lock (asks the packa
 	"$$tool/bin/python" -m pip install -q --disable-pip-version-check uv; \
 	echo '→ requirements.lock'; \
 	"$$tool/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --extra local --extra dev --group build --no-header --no-annotate pyproject.toml -q -o requirements.lock
+	    --extra local --extra postgres --extra dev --group build --no-header --no-annotate pyproject.toml -q -o requirements.lock
 
 clean:  ## remove the environment and what was built; calls/ stays
 	rm -rf $(VENV) build demo-out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
