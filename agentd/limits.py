@@ -78,6 +78,9 @@ TOOL_S: Final = 10.0
 CALL_S: Final = 3600.0
 """The longest call: beyond an hour it is a forgotten handset."""
 
+EFFECTS: Final = 64
+"""Effects of one call: whoever wants more is confused, or hostile."""
+
 CONVERSATION: Final = 400
 """Lines of conversation kept in memory: an hour of talk."""
 

@@ -173,9 +173,7 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call is over, or its owner is dead; `objected`: the caller was objecting when it ended."""
-
-    objected: bool = False
+    """The call is over. Speech that had begun was finished and its `Words` came before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +254,16 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """What the segment `key` tells is not so any more: it must not be played."""
+
+    row: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
-    """The one outcome of a tool call: `status` is there | waiting | refused | failed | unknown | busy; `why` in words."""
+    """The one outcome of a tool call: `status` is as in `messages.Outcome`, `why` in words."""
 
     use: str
     row: str
@@ -282,4 +288,4 @@ class Disarm:
     row: str
 
 
-Action = Send | Release | Tell | Arm | Disarm
+Action = Send | Release | Void | Tell | Arm | Disarm

@@ -109,9 +109,11 @@ class Row:
 
     `seq` is its place in the call. `args` and `result` are JSON. `identity` tells sameness inside the ledger. `needs` are ids
     of rows, `replaces` the row that this one revises, `of` the row that a take-back undoes or a notice is about. `aware`: the
-    caller took it back, or has heard that it is not so. `stale`: the hold has too little time left to be asked about.
-    `risked`: the caller agreed that the old one may be lost. `again` is the id of the tool call that asked for it. `sends`
-    counts the requests of the arrow at hand. Times are epoch seconds.
+    caller took it back, or has heard that it is not so. `stale`: the hold has too little time left to be asked about;
+    `refreshed`: it took the place of a stale one. `risky`: the caller is asked before it acts at all, and has agreed where
+    `risked`. `use` is the tool call that still waits for its outcome. `sends` counts the requests of the arrow at hand that
+    may have left, `tries` all attempts at it; `cuts` and `checks` its tellings that were cut and the questions whether to
+    keep it. Times are epoch seconds.
     """
 
     id: str
@@ -126,7 +128,7 @@ class Row:
     needs: tuple[str, ...] = ()
     replaces: str = ""
     of: str = ""
-    again: str = ""
+    use: str = ""
     fact: Fact = Fact.UNSENT
     verdict: Verdict = Verdict.OPEN
     told: Told = Told.NO
@@ -136,11 +138,13 @@ class Row:
     noticed: bool = False
     stale: bool = False
     refreshed: bool = False
+    risky: bool = False
     risked: bool = False
     taken_back: bool = False
     cuts: int = 0
     checks: int = 0
     sends: int = 0
+    tries: int = 0
     result: str = ""
     error: str = ""
     opened: float = 0.0
@@ -188,5 +192,5 @@ class Row:
 
     @property
     def undo_key(self) -> str:
-        """The key under which it is undone: derived, so that a second undo is the same one."""
-        return f"{self.id}.undo"
+        """The key under which it is undone: derived, so that a second undo, or a take-back, is the same one."""
+        return f"{self.of if self.kind is Kind.TAKE_BACK else self.id}.undo"

@@ -76,7 +76,10 @@ CATCHES_ALL = {
 """Where `except Exception` may stand, how often, and what is contained there."""
 
 LONGEST = 450
-LONGER = {"agentd/messages.py": (750, "all messages on one page")}
+LONGER = {
+    "agentd/messages.py": (750, "all messages on one page"),
+    "agentd/ledger/rules.py": (650, "all rules on one page, as the specification has them"),
+}
 
 FORBIDDEN_MODULES = {
     "asyncio": "trio only",
