@@ -15,7 +15,7 @@ from agentd.messages import (
     UtteranceEnded,
 )
 from agentd.turn import words
-from agentd.turn.commands import Continue, Event, Finish, Freeze, HandOver, Line, RunTools, Say, Thaw, Then, Thought, Why
+from agentd.turn.commands import Continue, Event, Finish, HandOver, Line, RunTools, Say, Then, Thought, Why
 from agentd.turn.draft import Draft
 from agentd.turn.value import State
 
@@ -26,8 +26,9 @@ class Actions(Draft):
     # ── The caller ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def hear_onset(self, event: SpeechOnset) -> None:
-        """The caller is speaking."""
+        """The caller is speaking: what the agent has just told may be what the words are about."""
         self._set(utterance=True, onset=event.pos)
+        self._freeze()
         self._disarm(Timer.SILENCE)
         self._disarm(Timer.RESUME)
 
@@ -38,6 +39,7 @@ class Actions(Draft):
     def hear_end(self, event: Event) -> None:
         """The utterance is over and is forgotten."""
         self._set(utterance=False)
+        self._thaw(confirmed=False)
 
     def await_silence(self, event: Event) -> None:
         """Nothing was said: wait for the caller again. A cough does not put off the prompt."""
@@ -55,7 +57,8 @@ class Actions(Draft):
         """The caller's words are answered."""
         self._add(text, sure=sure)
         self._set(utterance=False, silent_since=since, prompts=0, misheard=0, retries=0, false_starts=0)
-        self._begin(Why.REPLY, number=self.turn.turn)
+        self._thaw(confirmed=True)
+        self._begin(Why.REPLY, number=self.turn.turn, added=text)
 
     def take_turn(self, event: UtteranceEnded) -> None:
         """The caller's words are a turn, or the rest of one that was reopened."""
@@ -65,11 +68,13 @@ class Actions(Draft):
         """Nothing was added: the reply that was dropped is made after all."""
         since = event.end_at if isinstance(event, UtteranceEnded) else event.at
         self._set(utterance=False, silent_since=since, false_starts=self.turn.false_starts + 1)
+        self._thaw(confirmed=False)
         self._begin_again()
 
     def ask_again(self, event: Event) -> None:
         """There was speech and no words."""
         self._set(utterance=False, parts=(), misheard=self.turn.misheard + 1, silent_since=event.at, retries=0)
+        self._thaw(confirmed=False)
         self._begin(Why.MISHEARD, number=self.turn.turn + 1)
 
     def take_key(self, event: KeyPressed) -> None:
@@ -92,15 +97,14 @@ class Actions(Draft):
     # ── Barge-in ────────────────────────────────────────────────────────────────────────────────────────────
 
     def suspect(self, event: Event) -> None:
-        """Stop sending and freeze; the words will tell."""
+        """Stop sending; the words will tell."""
         state = self.turn.state
         self._set(back=state if state in {State.GREETING, State.PROMPTING, State.CLOSING} else State.SPEAKING)
-        self._do(Hold(self.turn.reply), Freeze())
+        self._do(Hold(self.turn.reply))
 
     def confirm(self, event: Event) -> None:
         """It is a barge-in; or, where nothing of the reply was heard, the caller going on with the turn."""
         self.reopen(event)
-        self._do(Thaw(confirmed=True))
 
     def lose(self, event: Event) -> None:
         """The reply broke under the suspicion: if the caller says nothing after all, it is made again."""
@@ -115,11 +119,12 @@ class Actions(Draft):
 
     def resume(self, event: Event) -> None:
         """Go on speaking."""
-        self._do(Resume(self.turn.reply), Thaw(confirmed=False))
+        self._do(Resume(self.turn.reply))
+        self._thaw(confirmed=False)
 
     def thaw(self, event: Event) -> None:
         """The suspicion has lost its object."""
-        self._do(Thaw(confirmed=False))
+        self._thaw(confirmed=False)
 
     def _abandon(self) -> None:
         """The reply is dropped, wherever it is: the epoch rises."""
@@ -198,6 +203,7 @@ class Actions(Draft):
 
     def _last_words(self, line: Line, outcome: str, *, final: bool) -> None:
         """A reply that needs no thinking and after which nothing comes."""
+        self._thaw(confirmed=False)
         self._set(
             turn=self.turn.turn + 1, heard=False, asked=None, complete=True, parts=(), outcome=outcome, final=final, said=False
         )

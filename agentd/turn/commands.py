@@ -125,13 +125,15 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Start a reply: its first round."""
+    """Start a reply: its first round. `added` are the caller's new words, begun at sample `onset`; the ledger hears them first."""
 
     reply: Reply
     why: Why
     text: str = ""
     sure: bool = True
     prompt: int = 0
+    added: str = ""
+    onset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +183,12 @@ class Disarm:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A barge-in is suspected: no effect gets its verdict from here on."""
+    """The caller may be speaking: no effect gets its verdict from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thaw:
-    """The suspicion is over. `confirmed`: the caller's words will decide."""
+    """What the caller said is known. `confirmed`: the words are a turn, and decide; else it was nothing."""
 
     confirmed: bool
 

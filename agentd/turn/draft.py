@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentd.messages import Timer, TimerFired
-from agentd.turn.commands import Arm, Attend, Command, Disarm, Event, Then, Think, Why
+from agentd.turn.commands import Arm, Attend, Command, Disarm, Event, Freeze, Thaw, Then, Think, Why
 from agentd.turn.value import AUDIBLE, State, Turn
 
 
@@ -41,11 +41,21 @@ class Draft:
             self._set(armed=self.turn.armed - {name})
             self._do(Disarm(name))
 
-    def _begin(self, why: Why, *, number: int, prompt: int = 0) -> None:
-        """A reply: its first round, with the turn's own words."""
+    def _freeze(self) -> None:
+        if not self.turn.frozen:
+            self._set(frozen=True)
+            self._do(Freeze())
+
+    def _thaw(self, *, confirmed: bool) -> None:
+        if self.turn.frozen:
+            self._set(frozen=False)
+            self._do(Thaw(confirmed))
+
+    def _begin(self, why: Why, *, number: int, prompt: int = 0, added: str = "") -> None:
+        """A reply: its first round, with the turn's own words; `added` are those that nothing was done about yet."""
         self._set(turn=number, why=why, heard=False, asked=None, complete=False, tools=0, then=Then.LISTEN, fillers=0, keys="")
         self._set(reopened=False)
-        self._do(Think(self.turn.reply, why, " ".join(self.turn.parts), self.turn.sure, prompt))
+        self._do(Think(self.turn.reply, why, " ".join(self.turn.parts), self.turn.sure, prompt, added, self.turn.onset))
 
     def take_timer(self, event: TimerFired) -> bool:
         """Whether the deadline is armed; it is not any more."""

@@ -277,7 +277,7 @@ def test_going_on_before_anything_was_heard_joins_the_parts(call: Talk) -> None:
     call.says("on tuesday")
     assert call.asked_for == "i would like to come on tuesday"
     assert call.turn.turn == turn
-    assert not [command for command in call.did if isinstance(command, Freeze)], "that is no barge-in"
+    assert not [command for command in call.did if isinstance(command, Hold)], "that is no barge-in"
 
 
 def test_going_on_during_a_filler_joins_the_parts(call: Talk) -> None:
@@ -358,7 +358,7 @@ def test_keys_before_anything_was_heard_are_joined_to_the_words(call: Talk) -> N
 def test_a_key_interrupts_at_once(call: Talk) -> None:
     keys(speaking(call), "1")
     assert call.turn.state is State.LISTENING
-    assert not [command for command in call.did if isinstance(command, Freeze)]
+    assert not [command for command in call.did if isinstance(command, Hold)]
 
 
 def test_a_key_during_the_goodbye_goes_on_with_the_call(call: Talk) -> None:

@@ -354,7 +354,8 @@ class World:
         assert turn.armed - {Timer.CALL}, f"{turn.state} has no way out"
         if not transport.closing:
             assert transport.held == (turn.state is State.YIELDING), "held means that a barge-in is suspected"
-        assert not self.frozen or turn.state is State.YIELDING or (turn.state in LAST_WORDS and turn.final)
+        assert self.frozen == turn.frozen
+        assert not self.frozen or turn.utterance or turn.state is State.YIELDING, "frozen for as long as words may come"
         assert turn.leaving == transport.closing
         assert turn.prompts <= self.timing.prompts
         assert turn.fillers <= self.timing.fillers
@@ -424,10 +425,10 @@ def check_step(before: Turn, event: Event, after: Turn, commands: tuple[Command,
         assert not {Think, Say, NewEpoch} & set(names), "and abandons nothing"
     if before.state is State.YIELDING and after.state in {State.LISTENING, State.DELIBERATING}:
         assert raised == 1
-        assert names.count(Thaw) == 1, "the suspicion is over"
+        assert names.count(Thaw) == (after.state is State.DELIBERATING or not after.utterance), "the words are known, or come"
     if after.state is State.YIELDING and before.state is not State.YIELDING:
         assert names.count(Hold) == 1
-        assert names.count(Freeze) == 1
+        assert after.frozen
         assert raised == 0
     if before.state is State.YIELDING and isinstance(event, Partial | UtteranceEnded):
         answering = before.asked is not None and before.onset >= before.asked
