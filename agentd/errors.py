@@ -5,6 +5,9 @@ AgentdError
 ├── PeerError         the carrier sent nonsense: close the socket with `close_code`, other calls go on
 ├── ProviderError     an engine failed: try again, or take the next one in the chain
 ├── ToolError         a tool failed: the caller is told the truth, the call goes on
+│   ├── ToolRefused   a definite no: nothing was done
+│   │   └── ToolGone  there is no such thing (any more): for an undo, that is as good as done
+│   └── ToolNotSent   the request never left: it may be tried again without harm
 ├── LedgerDown        the ledger takes no writes now: nothing effectful runs, calls go on, the write is tried again
 ├── Fenced            another process has taken over these rows: whoever is told so must not act on them any more
 └── InternalBug       agentd broke its own law: report it; the call ends, the daemon lives
@@ -71,7 +74,22 @@ class EngineStalled(ProviderError):
 
 
 class ToolError(AgentdError):
-    """A tool could not do what it was asked; the text may be shown to the thinker, never to the caller."""
+    """A tool could not do what it was asked; the text may be shown to the thinker, never to the caller.
+
+    Raised by a tool that changes the world, this class itself says that the outcome is not known.
+    """
+
+
+class ToolRefused(ToolError):
+    """The remote refused for good: what was asked for was not done, and will not be."""
+
+
+class ToolGone(ToolRefused):
+    """What was asked about is not there, or not there any more."""
+
+
+class ToolNotSent(ToolError):
+    """The request never left: nothing can have come of it."""
 
 
 class LedgerDown(AgentdError):

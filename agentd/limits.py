@@ -75,6 +75,18 @@ THINK_S: Final = 15.0
 TOOL_S: Final = 10.0
 """A tool's default timeout."""
 
+TOOL_ARGS_BYTES: Final = 16 * 1024
+"""A tool's arguments as JSON: they are what a caller said, and are kept in the ledger."""
+
+TOOL_ANSWER_BYTES: Final = 1024 * 1024
+"""What a tool's endpoint may answer: more than a conversation can use of it."""
+
+TOOL_CONNECT_S: Final = 3.0
+"""Time to reach a tool's endpoint; below the tool's own time, so that what was never sent is told from what has no answer."""
+
+HOLD_TTL_S: Final = 45.0
+"""The shortest promise a hold may give: less than a question, its answer and a confirmation take."""
+
 CALL_S: Final = 3600.0
 """The longest call: beyond an hour it is a forgotten handset."""
 

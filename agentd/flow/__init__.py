@@ -3,7 +3,11 @@
 A flow's author imports everything from here; `flows/receptionist.py` is an example to read.
 """
 
+from agentd.errors import ToolError, ToolGone, ToolNotSent, ToolRefused
+from agentd.flow.context import Context
 from agentd.flow.declare import FILLED, STUCK_AFTER, Answer, State, When
+from agentd.flow.declaring import compensable, deferred, held, pivot
+from agentd.flow.effects import EffectTool, Hold
 from agentd.flow.listening import DICTATION, OPEN, YES_NO, Listening
 from agentd.flow.loading import load
 from agentd.flow.model import Allowed, Flow
@@ -12,7 +16,7 @@ from agentd.flow.notes import Notes
 from agentd.flow.refusal import Refused
 from agentd.flow.slots import Slots, slot
 from agentd.flow.spoken import FreeText, SpokenDate, SpokenName, SpokenNumber, SpokenPhone, SpokenTime, YesNo
-from agentd.flow.tools import Context, Tool, compensable, deferred, held, pivot, read
+from agentd.flow.tools import Tool, read
 
 __all__ = [
     "DICTATION",
@@ -23,8 +27,10 @@ __all__ = [
     "Allowed",
     "Answer",
     "Context",
+    "EffectTool",
     "Flow",
     "FreeText",
+    "Hold",
     "Listening",
     "Moment",
     "Notes",
@@ -37,6 +43,10 @@ __all__ = [
     "SpokenTime",
     "State",
     "Tool",
+    "ToolError",
+    "ToolGone",
+    "ToolNotSent",
+    "ToolRefused",
     "When",
     "YesNo",
     "compensable",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 
 from agentd.errors import FlowError
+from agentd.flow import toolchecks
 from agentd.flow.declare import FILLED, STUCK, Answer, State, When, ends, models
+from agentd.flow.effects import EffectTool
 from agentd.flow.grammar import spelled
 from agentd.flow.model import Flow
+from agentd.flow.nearest import closest
 from agentd.flow.slots import Slot, Slots, slots_of
 from agentd.flow.templates import fields
 from agentd.flow.tools import Tool
@@ -33,17 +35,10 @@ def problems(flow: Flow) -> Iterator[FlowError]:
     yield from _slots(flow)
     yield from _transitions(flow)
     yield from _targets(flow)
-    yield from _tools(flow)
+    yield from toolchecks.problems(flow)
     yield from _texts(flow)
     yield from _phrases(flow)
     yield from _ways(flow)
-
-
-def closest(name: str, among: Iterable[str]) -> str:
-    """ "did you mean 'x'?", or what there is."""
-    known = sorted(set(among))
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(known) or 'none'}."
 
 
 def _state(state: State) -> str:
@@ -63,6 +58,14 @@ def _kinds(flow: Flow) -> Iterator[FlowError]:
     for state in flow.states:
         if not isinstance(state.tools, list | tuple):
             yield FlowError("tools= is no list", where=_state(state), mend="write tools=[…], also for one.")
+            continue
+        for tool in state.tools:
+            if not isinstance(tool, Tool):  # a plain function, say
+                yield FlowError(
+                    f"{getattr(tool, '__name__', tool)!r} is no tool",
+                    where=_state(state),
+                    mend="put @read(…), @compensable(…), @held(…), @deferred(…) or @pivot(…) above the function.",
+                )
         for name in ("fills", "afresh"):
             given = getattr(state, name)
             given = given if isinstance(given, list | tuple) else (given,)
@@ -147,6 +150,7 @@ def _slots(flow: Flow) -> Iterator[FlowError]:
 
 def _transitions(flow: Flow) -> Iterator[FlowError]:
     names = set(flow.by_name)
+    unsaid = {FILLED, *(tool.then for tool in flow.tools.values() if isinstance(tool, EffectTool))}
     for when in flow.transitions:
         where = f"transition {when.trigger!r}"
         if when.trigger == STUCK:
@@ -160,7 +164,7 @@ def _transitions(flow: Flow) -> Iterator[FlowError]:
                     f"{source!r} is a last state: nothing leaves it", where=where, mend="take it out of the sources."
                 )
         if (
-            when.trigger != FILLED
+            when.trigger not in unsaid
             and not when.phrases
             and not any(other.phrases for other in flow.transitions if other.trigger == when.trigger)
         ):
@@ -190,37 +194,6 @@ def _targets(flow: Flow) -> Iterator[FlowError]:
         yield FlowError(f"stuck={flow.stuck!r} is no trigger of the flow", where="Flow", mend=closest(flow.stuck, triggers))
 
 
-def _tools(flow: Flow) -> Iterator[FlowError]:
-    for state in flow.states:
-        own = {slot.name for slot in flow.filled_by(state)}
-        for tool in state.tools:
-            if type(tool) is not Tool:  # a plain function, say
-                yield FlowError(
-                    f"{getattr(tool, '__name__', tool)!r} is no tool",
-                    where=_state(state),
-                    mend="put @read(…) above the function.",
-                )
-                return
-            where = f"{_state(state)}, tool {tool.name!r}"
-            for need in tool.needs:
-                if need not in flow.slots:
-                    yield FlowError(
-                        f"its argument {need!r} is no slot of the flow", where=where, mend=closest(need, flow.slots)
-                    )
-            if tool.offers and tool.offers not in own:
-                yield FlowError(
-                    f"it offers values for {tool.offers!r}, which this state does not fill",
-                    where=where,
-                    mend=closest(tool.offers, own),
-                )
-            if not tool.tell:
-                yield FlowError(
-                    "nobody hears its result: it has no tell=",
-                    where=where,
-                    mend='write tell="…{result}…", or {offers} with offers=.',
-                )
-
-
 def _texts(flow: Flow) -> Iterator[FlowError]:
     for where, text, more in _templates(flow):
         known = {*flow.slots, *more}
@@ -242,8 +215,8 @@ def _templates(flow: Flow) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         texts = [state.say, state.ask, *state.prompts]
         yield from ((_state(state), text, ()) for text in texts if isinstance(text, str))
         for tool in state.tools:
-            for text in (tool.tell, tool.nothing):
-                if isinstance(text, str):
+            for text in (tool.tell, tool.nothing, tool.ask):
+                if isinstance(text, str) and not isinstance(tool, EffectTool):
                     yield f"{_state(state)}, tool {tool.name!r}", text, ("result", "offers")
     for slot in flow.slots.values():
         for text in (slot.ask, slot.again, slot.one, slot.confirm):

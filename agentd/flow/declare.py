@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
+from agentd.flow.context import Context, Words
 from agentd.flow.listening import OPEN, Listening
 from agentd.flow.slots import Slots
-from agentd.flow.tools import Context, Tool, Words
+from agentd.flow.tools import Tool
 
 FILLED: Final = "filled"
 """The trigger that fires by itself once a state knows all of its slots."""

@@ -33,6 +33,13 @@ ONCE_MORE: Final = "Sorry. Could you say it once more?"
 NOT_UNDERSTOOD: Final = "I am sorry, I did not get that."
 NOT_NOW: Final = "I am afraid that is not possible just now."
 
+KEEP: Final = "Shall I keep"
+RISK: Final = "What you have may be lost by that. Shall I give it up for"
+UNTELL: Final = "I am sorry, that did not work out"
+UNDONE: Final = "I have taken that back"
+NOT_UNDONE: Final = "I am sorry, I could not take that back"
+"""What is said of an effect by default; its values follow."""
+
 FILLERS: Final = ("One moment, please.", "Just a moment more.")
 DRAIN: Final = "I am sorry, I have to end this call now. Please call again in a moment."
 TOO_LONG: Final = "I am afraid we have to stop here. Please call again if there is anything else."

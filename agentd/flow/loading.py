@@ -16,14 +16,17 @@ from types import ModuleType
 from typing import Any
 
 from agentd.errors import FlowError
-from agentd.flow import checks, declare, slots, tools
+from agentd.flow import checks, declare, declaring, slots, tools
 from agentd.flow.model import Flow
+from agentd.flow.nearest import closest
 
 _KEYWORD = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r"cannot import name '(\w+)' from 'agentd\.flow'")
+_BARE = re.compile(r"(\w+)\(\) takes 0 positional arguments")
 _VOCABULARY: dict[str, Any] = {
     "State": declare.State, "When": declare.When, "Answer": declare.Answer,
     "Flow": Flow, "slot": slots.slot, "read": tools.read,
+    "compensable": declaring.compensable, "held": declaring.held, "deferred": declaring.deferred, "pivot": declaring.pivot,
 }  # fmt: skip
 
 
@@ -59,7 +62,7 @@ def _from_name(name: str) -> ModuleType:
             raise _broken(error, spec.origin) from error
     modules = pkgutil.iter_modules(importlib.import_module("flows").__path__)
     shipped = [module.name for module in modules if not module.ispkg]  # packages hold the flows' tools
-    raise FlowError(f"there is no flow {name!r}.", mend=f"{checks.closest(name, shipped)} A path ends in .py.")
+    raise FlowError(f"there is no flow {name!r}.", mend=f"{closest(name, shipped)} A path ends in .py.")
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -98,7 +101,7 @@ def _broken(error: Exception, file: str) -> FlowError:
         called = keyword[1] if keyword[1] in _VOCABULARY else keyword[2]
         if called in _VOCABULARY:
             known = [name for name in inspect.signature(_VOCABULARY[called]).parameters if not name.startswith("_")]
-            return FlowError(f"{called} has no {keyword[3]!r}", where=where, mend=checks.closest(keyword[3], known))
+            return FlowError(f"{called} has no {keyword[3]!r}", where=where, mend=closest(keyword[3], known))
     return FlowError(
         f"the module fails to import: {type(error).__name__}: {error}",
         where=where,
@@ -111,10 +114,11 @@ def _mend(error: Exception) -> str:
     kit = importlib.import_module("agentd.flow").__all__
     if isinstance(error, NameError) and error.name in kit:
         return f"correct it: from agentd.flow import {error.name}."
-    if isinstance(error, TypeError) and str(error).startswith("read() takes 0 positional arguments"):
-        return 'write @read(tell="…"), with its parentheses.'
+    bare = _BARE.match(str(error)) if isinstance(error, TypeError) else None
+    if bare and bare[1] in _VOCABULARY:
+        return f'write @{bare[1]}(tell="…"), with its parentheses.'
     missing = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
-    return f"correct it; {checks.closest(missing[1], kit)}" if missing else "correct it."
+    return f"correct it; {closest(missing[1], kit)}" if missing else "correct it."
 
 
 def _short(file: str) -> str:

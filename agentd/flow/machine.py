@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from transitions import EventData, Machine, MachineError
 
+from agentd.flow.context import Context
 from agentd.flow.declare import FILLED, STUCK, Condition, When, ends
 from agentd.flow.refusal import Refused
-from agentd.flow.tools import Context
 
 if TYPE_CHECKING:
     from agentd.flow.model import Flow

@@ -13,15 +13,17 @@ from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
 from transitions import Machine
 
 from agentd.flow import grammar, lines, machine
+from agentd.flow.context import Context, Words
 from agentd.flow.declare import FILLED, STUCK, STUCK_AFTER, Answer, State, When, ends, models
 from agentd.flow.notes import Notes
 from agentd.flow.refusal import Refused
 from agentd.flow.slots import Slot, Slots, checked, slots_of, written
 from agentd.flow.templates import Line, render
-from agentd.flow.tools import Context, Tool, Words
+from agentd.flow.tools import Tool
 from agentd.messages import FlowState, Hints, Listen
 
 
@@ -203,7 +205,7 @@ class Flow:
         """Whether the state knows all of its slots, and may go on by itself."""
         return not self.missing(fs) and any(when.trigger == FILLED and source == fs.state for _, when, source in self.rows)
 
-    def check_tool(self, fs: FlowState, name: str, args: Mapping[str, Any]) -> tuple[Tool, dict[str, Any]]:
+    def check_tool(self, fs: FlowState, name: str, args: Mapping[str, Any]) -> tuple[Tool, BaseModel]:
         """The tool and its arguments as it takes them; Refused where the state does not list it, or they are wrong."""
         for tool in self.state(fs).tools:
             if tool.name == name:
@@ -238,9 +240,11 @@ class Flow:
         """A request's wall time (ISO 8601), in the flow's zone; "" is the clock's."""
         return (datetime.fromisoformat(wall) if wall else datetime.now(self.zone)).astimezone(self.zone)
 
-    def context(self, fs: FlowState, now: datetime | None = None, call_from: str = "") -> Context:
+    def context(
+        self, fs: FlowState, now: datetime | None = None, call_from: str = "", call_to: str = "", call: str = ""
+    ) -> Context:
         """What the flow's own functions are given."""
-        return Context((now or datetime.now(self.zone)).astimezone(self.zone), fs.slots, call_from, self)
+        return Context((now or datetime.now(self.zone)).astimezone(self.zone), fs.slots, call_from, self, call_to, call)
 
     def value(self, slot: str, plain: Any) -> Any:
         """A slot's value from its JSON."""

@@ -59,7 +59,7 @@ def slots_of(owner: type[Slots]) -> Iterator[Slot]:
                 where=where,
                 mend=f'write `{name}: … | None = slot(ask="…")`, or give it a default.',
             )
-        spoken = _spoken(field)
+        spoken = spoken_of(field)
         if spoken is None:
             raise FlowError(
                 f"a slot of type {field.annotation} cannot be heard in words",
@@ -74,7 +74,7 @@ def slots_of(owner: type[Slots]) -> Iterator[Slot]:
         )
 
 
-def _spoken(field: FieldInfo) -> Spoken | None:
+def spoken_of(field: FieldInfo) -> Spoken | None:
     """The spoken type in a field's annotation, however deep; the implied one of a plain type."""
     for mark in field.metadata:
         if isinstance(mark, Spoken):

@@ -40,7 +40,7 @@ _CLAUSE = re.compile(r"[.!?;:]\s+(?=\S)")
 
 
 def fields(template: str) -> tuple[str, ...]:
-    """The names in a template; FlowError where it is not one."""
+    """The names in a template; FlowError where it is not one. What a tool returned may be looked into: {result.name}."""
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
@@ -48,7 +48,7 @@ def fields(template: str) -> tuple[str, ...]:
             f"the text {template!r} is no template: {error}", mend="write {{ and }} for braces that are meant."
         ) from None
     for _, name, form, conversion in parts:
-        if name is not None and (not name.isidentifier() or form or conversion):
+        if name is not None and (not name.removeprefix("result.").isidentifier() or form or conversion):
             raise FlowError(
                 f"the text {template!r} has a field {{{name}}} that is no plain name", mend="write {slot}, nothing more."
             )

@@ -9,10 +9,10 @@ from typing import Any
 
 from agentd import limits
 from agentd.flow import Flow, Notes, Tool
+from agentd.flow.context import Words
 from agentd.flow.notes import Question
 from agentd.flow.slots import Slot
 from agentd.flow.templates import Line
-from agentd.flow.tools import Words
 from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
 from agentd.providers.rules.say import cut
@@ -134,7 +134,7 @@ class Draft:
         """The first tool whose arguments are all known and that has not run for them."""
         for tool in self._state.tools:
             known = {name: self._fs.slots[name] for name in tool.args.model_fields if name in self._fs.slots}
-            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.needs)
+            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.required)
             if not ready or self._fs.slots.get(tool.offers) is not None:
                 continue
             if self._notes.ran.get(tool.name, {}).get("args") != digest(known):

@@ -154,7 +154,7 @@ class Round(Draft):
                 fills.setdefault(slot, self._notes.offers(slot)[0])
                 return ""
             case Question("one" | "slot", slot) if not yes and self._notes.offers(slot) and not said_more:
-                fills |= dict.fromkeys(self._flow.offering[slot].needs)
+                fills |= dict.fromkeys(self._flow.offering[slot].required)
                 self._note(ran={})
                 return ""
             case Question("slot", slot, closed=True):
@@ -230,7 +230,7 @@ class Round(Draft):
         if not outcome.result and tool.nothing:
             self._lines.append(self._line(tool.nothing))
             self._note(ran={name: run for name, run in self._notes.ran.items() if name != tool.name})
-            self._proposals.append(Fill(dict.fromkeys(tool.needs)))
+            self._proposals.append(Fill(dict.fromkeys(tool.required)))
             return
         self._lines.append(self._told(tool, outcome.result))
         if tool.offers:

@@ -131,7 +131,7 @@ def test_a_tool_that_the_state_does_not_list_is_refused_and_so_are_wrong_argumen
     with pytest.raises(Refused, match="more"):
         FLOW.check_tool(at("booking"), "free_times", {"day": "2026-11-24", "more": 1})
     tool, args = FLOW.check_tool(at("booking"), "free_times", {"day": "2026-11-24T10:00"})
-    assert tool.needs == ("day",)
+    assert tool.required == ("day",)
     assert tool.call(FLOW.context(FLOW.start(), NOON), args) == [Moment.read("2026-11-24T10:00")]
 
 
