@@ -44,6 +44,13 @@ class Secret(SecretStr):
         return f"Secret({str(self)!r})"
 
 
+class Address(Secret):
+    """A database's address: its password, and all that stands behind a question mark, print as bullets."""
+
+    def __str__(self) -> str:
+        return re.sub(r"(?<=:)(?!//).+(?=@)|(?<=\?).+", MASK, self.get_secret_value())
+
+
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("Input should be a number")  # noqa: TRY004 — pydantic takes a ValueError
@@ -85,11 +92,21 @@ def _not_the_mask(value: Secret) -> Secret:
     return value
 
 
+def _database(value: object) -> object:
+    if not isinstance(value, str) or not value:
+        return value
+    sound = re.fullmatch(r"sqlite:///.+|postgresql://[^\s/]*/[^\s]+", value) and value != "sqlite:///:memory:"
+    if not sound or MASK in value:
+        raise ValueError("Input should be the address of a SQLite file or of a PostgreSQL database")
+    return value
+
+
 _Int = Annotated[int, BeforeValidator(_no_bool)]
 _Seconds = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 _Rate = Annotated[Literal[8000, 16000], BeforeValidator(_no_bool), BeforeValidator(_digits)]
 _Url = Annotated[str, AfterValidator(_url)]
 _Secret = Annotated[Secret, AfterValidator(_not_the_mask)]
+_Address = Annotated[Address, BeforeValidator(_database)]
 _Engine = Annotated[str, AfterValidator(_engine)]
 _Chain = Annotated[tuple[_Engine, ...], BeforeValidator(_names), Field(min_length=1, max_length=8)]
 
@@ -142,6 +159,18 @@ class Engines(_Section):
     vad: _Engine = Field("local", description='a name such as "local" or "my_package.my_module:factory"')
 
 
+class Ledger(_Section):
+    """Where effects are on record; `url` empty: `ledger.sqlite` in the calls' folder. `key` seals what callers gave."""
+
+    url: _Address = Field(
+        Address(""), description="sqlite:///path/to/ledger.sqlite or postgresql://user:password@host/database"
+    )
+    key: _Secret = Field(Secret(""), description="32 random bytes in base64; older keys behind it, with commas between them")
+    key_file: str = Field("", description="a file that holds the key and nothing else")
+    erase_days: _Int = Field(30, ge=1, le=36_500, description="days from 1 to 36500")
+    lease_s: _Seconds = Field(5.0, ge=1, le=60, description="seconds from 1 to 60")
+
+
 class Telemetry(_Section):
     """Where spans go, apart from the call's folder. `content` lets words into them."""
 
@@ -155,8 +184,11 @@ _SECTIONS: Mapping[str, type[_Section]] = {
     "calls": Calls,
     "sautikit": Sautikit,
     "engines": Engines,
+    "ledger": Ledger,
     "telemetry": Telemetry,
 }
+_SECRETS: Mapping[str, str] = MappingProxyType({"sautikit": "secret", "ledger": "key"})
+"""Section → its key that may stand in a file of its own, under that name and `_file`."""
 _ANY_NUMBER: Mapping[str, str] = MappingProxyType({"*": "receptionist"})
 
 
@@ -172,6 +204,7 @@ class Settings:
     numbers: Mapping[str, str]
     sautikit: Sautikit
     engines: Engines
+    ledger: Ledger
     telemetry: Telemetry
     sources: Mapping[str, str]
 
@@ -220,7 +253,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 def show(settings: Settings) -> str:
     """The settings as TOML that can be read back, with secrets masked and each value's source as a comment."""
     lines: list[str] = []
-    for section in ("server", "calls", "numbers", "sautikit", "engines", "telemetry"):
+    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "telemetry"):
         lines.append(f"[{section}]")
         if section == "numbers":
             source = settings.sources.get("numbers", "default")
@@ -295,13 +328,14 @@ def _from_overrides(overrides: Mapping[str, Any]) -> dict[str, _Given]:
 
 def _replace_the_other_secret(given: dict[str, _Given], layer: Mapping[str, _Given]) -> None:
     """`secret` and `secret_file` are two spellings of one setting: the later layer's replaces the other one."""
-    pair = ("sautikit.secret", "sautikit.secret_file")
-    present = [key for key in pair if key in layer and layer[key].value]
-    if len(present) == 2:
-        raise _wrong("secret and secret_file are both given in [sautikit]", where=layer[pair[0]].where, mend="keep one.")
-    if present:
-        for key in pair:
-            given.pop(key, None)
+    for section, key in _SECRETS.items():
+        pair = (f"{section}.{key}", f"{section}.{key}_file")
+        present = [name for name in pair if name in layer and layer[name].value]
+        if len(present) == 2:
+            raise _wrong(f"{key} and {key}_file are both given in [{section}]", where=layer[pair[0]].where, mend="keep one.")
+        if present:
+            for name in pair:
+                given.pop(name, None)
 
 
 # ── Checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -309,28 +343,29 @@ def _replace_the_other_secret(given: dict[str, _Given], layer: Mapping[str, _Giv
 
 def _section(name: str, model: type[_Section], given: Mapping[str, _Given]) -> _Section:
     values = {key: given[f"{name}.{key}"].value for key in model.model_fields if f"{name}.{key}" in given}
-    where = given.get(f"{name}.secret_file")
+    secret = _SECRETS.get(name, "")
+    file = f"{name}.{secret}_file"
     try:
         section = model.model_validate(values)
-        if isinstance(section, Sautikit) and section.secret_file and where:
-            section = model.model_validate(values | {"secret": _read_secret(section.secret_file, where.where)})
+        if file in given and (path := getattr(section, f"{secret}_file")):
+            section = model.model_validate(values | {secret: _read_secret(path, file, given[file].where)})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         key = str(first["loc"][0])
-        place = given[f"{name}.{key}"].where if f"{name}.{key}" in given else given[f"{name}.secret_file"].where
+        place = given[f"{name}.{key}" if f"{name}.{key}" in given else file].where
         why = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
         raise _wrong(f"{name}.{key} {why}", where=place, mend=f"give {_describe(name, key)}.") from None
     return section
 
 
-def _read_secret(path: str, where: str) -> str:
+def _read_secret(path: str, setting: str, where: str) -> str:
     try:
         secret = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError, ValueError):
         secret = ""
     if not secret:
         raise _wrong(
-            "sautikit.secret_file is empty or cannot be read",
+            f"{setting} is empty or cannot be read",
             where=where,
             mend="check the file, its path and its rights.",
         )
