@@ -24,7 +24,7 @@ from agentd import limits
 from agentd.errors import FlowError
 from agentd.flow import lines, templates
 from agentd.flow.arguments import RESULT, Function, first
-from agentd.flow.effects import EffectTool, Part, Resource
+from agentd.flow.effects import EffectTool, Part
 from agentd.flow.tools import Tool
 from agentd.ledger.row import Kind, Traits
 from agentd.messages import Mode
@@ -44,7 +44,7 @@ def compensable(
     honours_key: bool = False,
     stores_refusals: bool = False,
     tombstone: bool = False,
-    resource: Resource = "",
+    resource: str = "",
     timeout: float = limits.TOOL_S,
     open_for: float = 120.0,
     then: str = "",
@@ -57,10 +57,10 @@ def compensable(
 
     `identity` names the arguments that make two calls the same act. `order` says which of two comes first when the caller
     changes their mind, `repeat` what a second call for the same act does, `on_doubt` what becomes of it when nobody knows
-    whether it was heard. `honours_key`: the remote answers a repeated Idempotency-Key with its first
-    answer, refusals too where it `stores_refusals`; `tombstone`: an undo refuses a later do of the same key. `resource` keeps
-    requests of one call apart. `timeout` is that of one request and `open_for` the longest time without a verdict, in
-    seconds. `then` is the trigger to fire once it is kept and settled.
+    whether it was heard. `honours_key`: the remote answers a repeated Idempotency-Key with its first answer, refusals too
+    where it `stores_refusals`; `tombstone`: an undo refuses a later do of the same key. Requests of one call on one
+    `resource`, a text that may have {arguments}, are sent one after the other. `timeout` is that of one request, `open_for`
+    the longest time without a verdict, in seconds. `then` is the trigger to fire once it is kept and settled.
     """
     texts = _texts(tell, untell=untell, check=check, risk=risk)
     traits = Traits("told", honours_key, stores_refusals, tombstone=tombstone, on_doubt=on_doubt, repeat=repeat,
@@ -85,7 +85,7 @@ def held(
     honours_key: bool = False,
     stores_refusals: bool = False,
     tombstone: bool = False,
-    resource: Resource = "",
+    resource: str = "",
     timeout: float = limits.TOOL_S,
     open_for: float = 120.0,
     then: str = "",
@@ -113,7 +113,7 @@ def deferred(
     on_doubt: Literal["keep", "drop"] = "keep",
     honours_key: bool = False,
     stores_refusals: bool = False,
-    resource: Resource = "",
+    resource: str = "",
     timeout: float = limits.TOOL_S,
     open_for: float = 120.0,
     then: str = "",
@@ -137,7 +137,7 @@ def pivot(
     repeat: Literal["ask", "replay", "new"] = "ask",
     honours_key: bool = False,
     stores_refusals: bool = False,
-    resource: Resource = "",
+    resource: str = "",
     timeout: float = limits.TOOL_S,
     open_for: float = 120.0,
     then: str = "",
@@ -164,7 +164,7 @@ def _declare(
     texts: Mapping[Mode, str],
     traits: Traits,
     identity: Sequence[str] | None,
-    resource: Resource,
+    resource: str,
     then: str,
     *,
     undone: str = "",

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agentd.errors import FlowError, ToolError
 from agentd.flow import templates
@@ -23,8 +24,6 @@ from agentd.ledger.row import Kind, Traits
 from agentd.messages import Mode
 
 F = TypeVar("F", bound=Callable[..., Any] | Function)
-Resource = str | Callable[[Any], str]
-"""What requests of one call must not be sent to at the same time: a text with {arguments}, or a function of their model."""
 
 
 class Part(StrEnum):
@@ -59,7 +58,8 @@ class Hold:
 class EffectTool(Tool):
     """A tool that changes the world; `agentd.flow.declaring` says what its author declares.
 
-    `texts` are what is said of it, `undone` of the row that takes it back.
+    `texts` are what is said of it, `undone` of the row that takes it back. `resource` names what requests of one call must
+    not be sent to at the same time, and may have {arguments}.
     """
 
     kind: Kind
@@ -68,7 +68,7 @@ class EffectTool(Tool):
     undone: Mapping[Mode, str]
     identity: Sequence[str] | None
     needed: Sequence[Tool] = ()
-    resource: Resource = ""
+    resource: str = ""
     then: str = ""
     ttl: float = 0.0
     parts: dict[Part, Function] = field(default_factory=dict)
@@ -134,8 +134,6 @@ class EffectTool(Tool):
 
     def resource_of(self, args: BaseModel) -> str:
         """What these arguments' requests must not be sent to side by side; "" for nothing."""
-        if not isinstance(self.resource, str):
-            return self.resource(args)
         plain = args.model_dump(mode="json")
         return templates.render(self.resource, lambda name: str(plain.get(name, ""))).text
 
@@ -145,20 +143,36 @@ class EffectTool(Tool):
         """What is said of a row with these `args` and this `result`, both as JSON has them, as one says it at `now`.
 
         `undone`: of the row that takes it back. The line's `told` is never None: without a value in it, all of it must be
-        heard. ToolError where this declaration does not take the arguments any more.
+        heard.
         """
-        model = self.read_args(json.dumps(dict(args)))
 
         def value(name: str) -> str:
             head, _, key = name.partition(".")
-            if head == RESULT:
-                found = result.get(key) if key and isinstance(result, Mapping) else None if key else result
-                return "" if found is None else str(found)
-            found, spoken = getattr(model, name), spoken_of(self.args.model_fields[name])
-            return "" if found is None else spoken.say(found, now) if spoken else str(found)
+            if head != RESULT:
+                return self.said(name, args.get(name), now)
+            found = result if not key else result.get(key) if isinstance(result, Mapping) else None
+            return "" if found is None else str(found)
 
         said = templates.render((self.undone if undone else self.texts)[mode], value)
         return replace(said, told=len(said.text) if said.told is None else said.told)
+
+    def said(self, name: str, value: Any, now: datetime) -> str:
+        """The value of an argument, as JSON has it, in words; as it stands where this declaration does not take it any more."""
+        info = self.args.model_fields.get(name)
+        if value is None:
+            return ""
+        if info is None or (spoken := spoken_of(info)) is None:
+            return str(value)
+        try:
+            return spoken.say(_reader(self.args, name).validate_python(value), now)
+        except ValidationError:
+            return str(value)
+
+
+@cache
+def _reader(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Reads one argument of a model."""
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
 def _same(value: Any) -> Any:

@@ -149,8 +149,7 @@ def _effect(flow: Flow, tool: EffectTool) -> Iterator[FlowError]:
     triggers = {when.trigger for when in flow.transitions}
     if tool.then and tool.then not in triggers:
         yield FlowError(f"then={tool.then!r} is no trigger of the flow", where=where, mend=closest(tool.then, triggers))
-    if isinstance(tool.resource, str):
-        yield from _named(tool, "resource", tool.resource, set(tool.args.model_fields))
+    yield from _named(tool, "resource", tool.resource, set(tool.args.model_fields))
 
 
 def _said(tool: EffectTool) -> Iterator[FlowError]:
