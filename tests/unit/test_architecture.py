@@ -31,7 +31,7 @@ CHAIN: tuple[tuple[str, ...], ...] = (
     ("agentd.folder",),
     ("agentd.call",),
     ("agentd.carriers", "agentd.http"),
-    ("agentd.desk", "agentd.records", "agentd.extensions"),
+    ("agentd.desk", "agentd.records", "agentd.extensions", "agentd.janitor"),
     ("agentd.daemon",),
     ("agentd.demo", "agentd.trace"),
     ("agentd.cli",),
@@ -71,6 +71,7 @@ CATCHES_ALL = {
     "agentd/actors/toolrunner.py": (1, "a tool: its author's bug is told as a failed tool"),
     "agentd/call.py": (1, "a call: it dies alone"),
     "telemetry/export.py": (1, "a trace: telemetry's own bug is a count, never the end of a call"),
+    "agentd/flow/hands.py": (1, "a tool's request: what its author's bug left behind is not known, and is told so"),
     "agentd/flow/loading.py": (2, "a flow's file: whatever it raises at load is told to its author"),
 }
 """Where `except Exception` may stand, how often, and what is contained there."""
