@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from agentd.ledger.row import Fact, Kind, Row, Told, Traits, Verdict
@@ -16,7 +16,7 @@ _NUMBERS: Final = ("caller", "called")
 _MORE: Final = tuple(
     one.name for one in fields(Row) if one.name not in {*_COLUMNS, *_SEALED, "traits", "needs", "error"}
 )  # fmt: skip
-_TRAITS: Final = frozenset(one.name for one in fields(Traits))
+_TRAITS: Final = tuple(one.name for one in fields(Traits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def call_facts(record: Mapping[str, Any], vault: Vault | None) -> CallFacts:
 
 def row_record(row: Row, vault: Vault, now: float) -> dict[str, Any]:
     """All columns of `tables.rows`."""
-    more = {name: getattr(row, name) for name in _MORE} | {"traits": asdict(row.traits), "needs": row.needs}
+    traits = {name: getattr(row.traits, name) for name in _TRAITS}
+    more = {name: getattr(row, name) for name in _MORE} | {"traits": traits, "needs": row.needs}
     return {name: getattr(row, name) for name in _COLUMNS} | {
         "moved": now,
         "settled": now if row.settled else None,

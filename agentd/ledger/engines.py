@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from agentd.errors import OperatorError
 from agentd.ledger.owners import WAIT_S
 
-_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
+_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "wal_autocheckpoint = 8000")
 
 _MS: Final = int(1000 * WAIT_S)
 

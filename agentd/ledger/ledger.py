@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from agentd.errors import EngineStalled, LedgerDown, ProviderError
 from agentd.ledger import incidents
@@ -18,6 +18,7 @@ from agentd.offload import Offload
 from agentd.settings import Settings
 
 T = TypeVar("T")
+Run = Callable[[Callable[[], Any], float], Awaitable[Any]]
 
 WRITE_S: Final = 2.0
 """Patience with one write: a caller waits for it. A disk that takes longer is down."""
@@ -46,20 +47,9 @@ class Ledger:
     def __init__(self, store: Store, offload: Offload) -> None:
         self._store, self._offload = store, offload
 
-    async def write(self, call: CallFacts, changed: Sequence[Row], *, ended: bool = False) -> None:
-        """See Store.write: synced when it returns; raises Fenced. Cancelled or down: the rows are written all or not at all.
-
-        Then write them again, or later ones; an earlier write never overtakes a later one.
-        """
-        over = threading.Event()
-        try:
-            await self._run(lambda: self._store.write(call, changed, ended=ended, given_up=over.is_set), WRITE_S)
-        finally:
-            over.set()
-
     def page(self, call: CallFacts) -> Page:
-        """The record of one call, for who drives it."""
-        return Page(self, call)
+        """The record of one call, for the one who drives it."""
+        return Page(self._store, self._run, call)
 
     async def of_call(self, call: str) -> Case | None:
         """See Store.of_call. Cancelled: nothing is left behind."""
@@ -76,10 +66,6 @@ class Ledger:
     async def renew(self) -> bool:
         """See Store.renew. Cancelled: it may be renewed."""
         return await self._run(self._store.renew, WRITE_S)
-
-    async def may_send(self, call: str, timeout: float) -> bool:
-        """See Store.may_send. Cancelled: the lease may be longer."""
-        return await self._run(lambda: self._store.may_send(call, timeout), WRITE_S)
 
     async def erase(self, days: float) -> int:
         """See Store.erase. Cancelled: some rows are erased, and the rest at the next time."""
@@ -112,19 +98,36 @@ class Ledger:
 
 
 class Page:
-    """One call's record: what the driver writes on."""
+    """One call's record: what its driver writes on, and nobody beside it. Made by `Ledger.page`."""
 
-    def __init__(self, ledger: Ledger, call: CallFacts) -> None:
-        self._ledger, self._call = ledger, call
+    def __init__(self, store: Store, run: Run, call: CallFacts) -> None:
+        self._store, self._run, self._call = store, run, call
+        self._fence: int | None = None
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """See Ledger.write. Cancelled: as there."""
-        await self._ledger.write(self._call, rows)
+        """Write rows, all or none, synced when it returns. Raises LedgerDown, or Fenced where the call was taken over.
+
+        Cancelled or down: they are on record or not. Then write them again, or later ones: no write overtakes a later one.
+        """
+        await self._write(rows, ended=False)
 
     async def end(self) -> None:
-        """The call is over, and its rows know; of one that has none nothing is written. Cancelled: as Ledger.write."""
-        await self._ledger.write(self._call, (), ended=True)
+        """The call is over, and its rows know; where it has none nothing is written. Raises and Cancelled: as `write`."""
+        await self._write((), ended=True)
 
     async def may_send(self, seconds: float) -> bool:
-        """See Ledger.may_send. Cancelled: as there."""
-        return await self._ledger.may_send(self._call.id, seconds)
+        """Whether a request of so many seconds may leave: nobody takes the call over before. Cancelled: the lease is longer."""
+        fence = self._fence
+        return fence is not None and await self._run(lambda: self._store.may_send(self._call.id, seconds, fence), WRITE_S)
+
+    async def _write(self, rows: Sequence[Row], *, ended: bool) -> None:
+        """Cancelled: as `write`."""
+        over, fence = threading.Event(), self._fence
+
+        def work() -> int:
+            return self._store.write(self._call, rows, ended=ended, fence=fence, given_up=over.is_set)
+
+        try:
+            self._fence = await self._run(work, WRITE_S)
+        finally:
+            over.set()

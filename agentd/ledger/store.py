@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, delete, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, case, delete, exists, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,7 +37,17 @@ BATCH: Final = 500
 """Rows or calls handled in one statement where there may be many: nobody waits long for the lock in between."""
 
 _INSERT: Final = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_CALL: Final = ("id", "owner", "fence", "flow", "started", "key", "sealed")
 _HISTORY: Final = ("fact", "verdict", "told", "stuck", "why")
+
+# Built once: what every write runs.
+_OWNER: Final = select(calls.c.owner, calls.c.fence).where(calls.c.id == bindparam("of")).with_for_update()
+_LIVES: Final = exists().where(owners.c.id == bindparam("owner"), owners.c.fence == bindparam("fence"))
+_BEGIN: Final = calls.insert().from_select(
+    _CALL, select(*(bindparam(name, type_=calls.c[name].type) for name in _CALL)).where(_LIVES)
+)
+_REMEMBER: Final = changes.insert().inline()
+_END: Final = update(calls).where(calls.c.id == bindparam("of")).values(ended=func.coalesce(calls.c.ended, bindparam("now")))
 
 
 def never() -> bool:
@@ -105,45 +115,49 @@ class Store:
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(
-        self, call: CallFacts, changed: Sequence[Row], *, ended: bool = False, given_up: Callable[[], bool] = never
-    ) -> None:
+        self,
+        call: CallFacts,
+        changed: Sequence[Row],
+        *,
+        ended: bool = False,
+        fence: int | None = None,
+        given_up: Callable[[], bool] = never,
+    ) -> int:
         """Write rows of one call, all or none, synced; `ended`: the call is over. A call is on file with its first row.
 
-        Raises Fenced where the call is another process's, InternalBug for a second verdict; nothing is written then. A write
-        that waits for its turn and is `given_up` meanwhile is not made.
+        `fence` is what the writer's last write answered, None at its first. Raises Fenced where the call was taken over since,
+        InternalBug for a second verdict; nothing is written then. A write that is `given_up` before its turn is not made.
         """
         now = self.clock()
         records = [row_record(row, self.vault, now) for row in changed]
         with self.writing(given_up) as connection:
-            if self._is_new(connection, call.id):
-                if not records:
-                    return
+            known = self._owned(connection, call.id, fence)
+            if records and not known:
                 self._begin(connection, call)
             if records:
                 self._write_rows(connection, records, now)
-            if ended:
-                over = update(calls).where(calls.c.id == call.id)
-                connection.execute(over.values(ended=func.coalesce(calls.c.ended, now)))
+            if known and ended:
+                connection.execute(_END, {"of": call.id, "now": now})
+        return self.fence
 
-    def _is_new(self, connection: Connection, call: str) -> bool:
-        """Whether the call is not on file; one that is stays locked. Raises Fenced."""
-        owned = select(calls.c.owner, calls.c.fence).where(calls.c.id == call).with_for_update()
-        found = connection.execute(owned).one_or_none()
-        if found is not None and tuple(found) != (self.owner, self.fence):
+    def _owned(self, connection: Connection, call: str, fence: int | None) -> bool:
+        """Whether the call is on file: then it is ours, and locked. Raises Fenced."""
+        found = connection.execute(_OWNER, {"of": call}).one_or_none()
+        if found is not None and tuple(found) != (self.owner, fence or self.fence):
             raise Fenced(f"call {call} is another owner's by now")
-        return found is None
+        return found is not None
 
     def _begin(self, connection: Connection, call: CallFacts) -> None:
-        if not connection.scalar(select(self._lives())):
-            self._join(connection)
-        mine = {"owner": self.owner, "fence": self.fence}
-        connection.execute(calls.insert().values(call_record(call, self.vault) | mine))
+        """Open the call, as an owner that lives."""
+        values = call_record(call, self.vault)
+        while not connection.execute(_BEGIN, values | {"owner": self.owner, "fence": self.fence}).rowcount:
+            self._be_an_owner(connection)
 
     def _write_rows(self, connection: Connection, records: Sequence[dict[str, Any]], now: float) -> None:
         if connection.execute(self._put, records).rowcount != len(records):
             raise InternalBug(f"a second verdict for one of {', '.join(record['id'] for record in records)}")
         history = [{"row": record["id"], "at": now} | {name: record[name] for name in _HISTORY} for record in records]
-        connection.execute(changes.insert().inline(), history)
+        connection.execute(_REMEMBER, history)
 
     @contextmanager
     def writing(self, given_up: Callable[[], bool] = never) -> Iterator[Connection]:
@@ -160,17 +174,20 @@ class Store:
 
     # ── Owning ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _lives(self) -> ColumnElement[bool]:
-        return exists().where(owners.c.id == self.owner, owners.c.fence == self.fence)
+    def _be_an_owner(self, connection: Connection) -> bool:
+        """Join, for the first time or where it was taken for dead; False where nothing was to do.
 
-    def _join(self, connection: Connection) -> None:
-        """Become an owner, under the next fence: what was written under an earlier one is lost to whoever takes it."""
+        The fence rises: calls that were had under an earlier one are lost to whoever takes them.
+        """
+        if connection.scalar(select(_LIVES), {"owner": self.owner, "fence": self.fence}):
+            return False
         self._life.hold(self.owner)
         self.fence += 1
         connection.execute(delete(owners).where(owners.c.id == self.owner))
         who = {"host": socket.gethostname(), "pid": os.getpid(), "started": self.clock()}
         lease = self._life.fields(connection)
         connection.execute(owners.insert().values(id=self.owner, fence=self.fence, **who, **lease))
+        return True
 
     def renew(self) -> bool:
         """Say that this process lives; several times in each lease. False: it was taken for dead, and has joined anew.
@@ -183,20 +200,20 @@ class Store:
             if self._life.renew(self.owner, self.fence):
                 return True
         with self.writing() as connection:
-            if not connection.scalar(select(self._lives())):
-                self._join(connection)
-        return False
+            return not self._be_an_owner(connection)
 
-    def may_send(self, call: str, timeout: float) -> bool:
-        """Whether a request of `call` that takes up to `timeout` seconds may leave now: nobody takes the call over before."""
+    def may_send(self, call: str, timeout: float, fence: int) -> bool:
+        """Whether a request of `call` that takes up to `timeout` seconds may leave now: nobody takes the call over before.
+
+        `fence` is what the last write of the call answered.
+        """
         with _translated():
-            return self._life.outlasts(self.owner, self.fence, call, timeout)
+            return self._life.outlasts(self.owner, fence, call, timeout)
 
     def take_over(self) -> list[Case]:
         """Claim what dead owners left: calls that have not ended, or with rows that are not settled. Answers them, claimed."""
         with self.writing() as connection:
-            if not connection.scalar(select(self._lives())):
-                self._join(connection)
+            self._be_an_owner(connection)
             dead = self._life.dead(connection, self.owner)
             for batch in _batches(dead):
                 connection.execute(delete(owners).where(owners.c.id.in_(batch)))
@@ -217,12 +234,12 @@ class Store:
         return self.cases((calls.c.owner == self.owner) & (calls.c.fence == self.fence) & _due())
 
     def cases(self, condition: ColumnElement[bool], *, revealed: bool = True, limit: int | None = None) -> list[Case]:
-        """The calls that meet a condition on `tables.calls`, the newest first, each with all its rows.
+        """The calls that meet a condition on `tables.calls`, the newest first (ids sort by start), each with all its rows.
 
         Where they are not revealed, arguments, results and numbers read `vault.HIDDEN`. A call that cannot be opened, since
         its key is gone or it was tampered with, is left out and logged.
         """
-        chosen = select(calls).where(condition).order_by(calls.c.started.desc(), calls.c.id).limit(limit)
+        chosen = select(calls).where(condition).order_by(calls.c.id.desc()).limit(limit)
         with self.reading() as connection:
             found = connection.execute(chosen).mappings().all()
             records: dict[str, list[Any]] = {record["id"]: [] for record in found}

@@ -130,7 +130,6 @@ _index("ledger_rows_of_call", rows.c.call)
 _index("ledger_rows_unsettled", rows.c.call, rows.c.settled.is_(None))
 _index("ledger_rows_to_erase", rows.c.settled, rows.c.sealed.is_not(None))
 _index("ledger_calls_live", calls.c.owner, calls.c.ended.is_(None))
-_index("ledger_calls_started", calls.c.started)
 _index("ledger_changes_of_row", changes.c.row)
 _index("ledger_orders_due", orders.c.row, orders.c.done.is_(None))
 
