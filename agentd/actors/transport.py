@@ -8,7 +8,8 @@ ends the socket, and with it the call.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,6 +42,7 @@ from agentd.messages import (
     MediaStopped,
     NewEpoch,
     Record,
+    Release,
     ReplyEnd,
     Resume,
     ShutdownAsked,
@@ -51,7 +53,7 @@ ENOUGH_S: Final = 2 * CHUNK_S
 
 log = logging.getLogger(__name__)
 
-Order = Hold | Resume | NewEpoch | CloseMedia | Record
+Order = Hold | Resume | Release | NewEpoch | CloseMedia | Record
 
 
 class SocketClosed(Exception):
@@ -130,6 +132,8 @@ class Transport:
         self._playout = Playout(codec.rate, prebuffer=can.prebuffer, clears=can.clear, acks=can.acks)
         self._wake = trio.Event()
         self._room = trio.Event()
+        self._untold: deque[object] = deque()
+        self._telling = trio.Lock()
         self._urgent: list[str | bytes] = []
         self._pos = 0
         self._pos_at = 0.0
@@ -157,8 +161,7 @@ class Transport:
         with trio.move_on_after(limits.CLOSE_S):
             now = trio.current_time()
             # What the conductor would ask for next, told at once: nobody takes orders any more.
-            for stopped in self._playout.abandon(self._playout.epoch + 1, now):
-                await self._report.send(stopped)
+            await self._tell(self._playout.abandon(self._playout.epoch + 1, now, self._pos))
             await self._report.send(MediaStopped(trio.current_time(), "closed_by_us" if self._closing == 1000 else reason))
             # The conductor ends the call; ending it here first would cut its record short.
             await trio.sleep(limits.CLOSE_S)
@@ -258,19 +261,21 @@ class Transport:
                 self.counts.late(self._playout.late)
             for out in outs:
                 await self._play(out)
-            for report in self._playout.poll(now, self._pos):
-                await self._report.send(report)
+            if reports := self._playout.poll(now, self._pos):
+                await self._tell(reports)
             self._room.set()
             wake_at = self._playout.wake_at(now)
             with trio.move_on_at(float("inf") if wake_at is None else wake_at):
                 await self._wake.wait()
 
     async def _play(self, out: Out) -> None:
+        if out.mark:
+            if (mark := self._codec.mark(out.mark)) is not None:
+                await self._send(mark)
+            return
         await self._send(self._codec.audio(out.pcm))
         self.counts.frames_out += 1
         self._sink.agent(self._position(out.play_at), out.pcm)
-        if out.mark and (mark := self._codec.mark(out.mark)) is not None:
-            await self._send(mark)
 
     async def _send(self, data: str | bytes) -> None:
         with trio.move_on_after(limits.WRITE_DEADLINE_S) as scope:
@@ -297,19 +302,27 @@ class Transport:
             match order:
                 case Hold(reply):
                     self._silence(now)
-                    for held in self._playout.hold(reply, now):
-                        await self._report.send(held)
+                    await self._tell(self._playout.hold(reply, now, self._pos))
                 case Resume(reply):
                     self._playout.resume(reply)
+                case Release(key):
+                    self._playout.release(key, now)
                 case NewEpoch(epoch):
                     self._silence(now)
-                    for stopped in self._playout.abandon(epoch, now):
-                        await self._report.send(stopped)
+                    await self._tell(self._playout.abandon(epoch, now, self._pos))
                 case CloseMedia(code):
                     self._closing = code
                 case Record():
                     self._sink.resume()
             self._rouse()
+
+    async def _tell(self, reports: Iterable[object]) -> None:
+        """Report in the order in which it became true, whoever of us found out. Cancelled: the rest is told with the next."""
+        self._untold.extend(reports)
+        async with self._telling:
+            while self._untold:
+                await self._report.send(self._untold[0])
+                self._untold.popleft()
 
     def _silence(self, now: float) -> None:
         """Tell the carrier to drop what it holds; where it is trusted to, that audio is absent from the record too."""

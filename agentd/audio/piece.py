@@ -4,29 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agentd.audio.marks import Mark
 from agentd.messages import Segment, Word
 
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """A segment on the reply's time line; `end` is known when its last audio has come."""
+    """A segment on the reply's time line; `end` is known when its last audio has come.
+
+    `untold`: it tells an effect, and what became of that is not known yet. `due`: its release was asked for. `mark` stands
+    behind its last sample and `told_mark` behind its telling point, as they were sent last.
+    """
 
     segment: Segment
     start: int
+    untold: bool = False
+    due: bool = False
+    released: bool = False
     end: int | None = None
     words: list[Word] = field(default_factory=list)
     asked: bool = False
-    marked: bool = False
-    acked: bool = False
+    mark: Mark | None = None
+    told_mark: Mark | None = None
 
     def answer_at(self) -> int | None:
         """The sample from which on the segment's question can be answered, once it is known."""
         chars = self.segment.answer_from
-        if chars is None:
-            return None
+        return None if chars is None else self._behind(chars)
+
+    def told_at(self) -> int | None:
+        """The telling point, once it is known: the sample behind the last value told, or behind all where it tells none."""
+        chars = self.segment.told_from
+        return self._behind(chars) if chars else self.end
+
+    def _behind(self, chars: int) -> int | None:
+        """Where the first word begins that stands behind so many characters; where there is none, the end."""
         for word in self.words:
             if word.char >= chars:
-                return self.start + word.sample
+                at = self.start + word.sample
+                return at if self.end is None else min(at, self.end)
         return self.end
 
     def chars_at(self, cut: int) -> int:

@@ -5,6 +5,11 @@ carrier's prebuffer fills at once and it begins to play when the burst arrives. 
 sample `s` at `anchor + (s - anchor_sample) / rate`, and a margin later we call it heard. Where the carrier acknowledges marks,
 a segment counts as heard when its mark came back, or when the mark is lost: its deadline has passed.
 
+A segment that tells an effect is a *telling*. Nothing of it goes out before its release, which is asked for as it comes near,
+so that the record is ready in time. Its telling point is where the last value ends. Each telling has one fate, told before
+its segment is: *played*, by a mark of its own where the carrier acknowledges them, else by the clock; or *cut*, where the
+mark was cleared or lost, or the reply is abandoned. A hold decides nothing: what it cut is sent again, with marks of its own.
+
 All positions are samples from the start of the reply.
 """
 
@@ -14,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd import limits
+from agentd.audio.marks import Fate, Mark, Marks
 from agentd.audio.piece import Piece
 from agentd.messages import (
     Asked,
@@ -28,6 +34,9 @@ from agentd.messages import (
     Segment,
     SegmentHeard,
     Stopped,
+    TellingCut,
+    TellingDue,
+    TellingPlayed,
 )
 
 CHUNK_S: Final = 0.04
@@ -36,18 +45,19 @@ CHUNK_S: Final = 0.04
 MARGIN_S: Final = 0.06
 """Network, jitter buffer and the switch's own tick: until then a sample may not have been played."""
 
-MARK_S: Final = 2.0
-"""A mark that has not come back so long after its audio should have been played is lost."""
+GATE_AHEAD_S: Final = 0.2
+"""With less than this to be sent before a telling, its release is asked for: it takes a synced write, and comes in time."""
 
 GRAIN_S: Final = 0.002
 """Nothing is looked at again sooner, so that a rounding error cannot spin."""
 
-Report = PlaybackBegan | Audible | Asked | SegmentHeard | RanDry | ReplyHeard
+Told = TellingPlayed | TellingCut
+Report = PlaybackBegan | Audible | Asked | Told | SegmentHeard | TellingDue | RanDry | ReplyHeard
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Audio to send now; it is played from `play_at` on. `mark` is to be sent behind it."""
+    """Audio to send now; it is played from `play_at` on. Where `mark` is given, there is no audio, and that is sent instead."""
 
     pcm: bytes
     play_at: float
@@ -63,6 +73,7 @@ class Playout:
         self._tail = int(max(limits.TAIL_PAD_S, prebuffer) * rate)
         self._chunk = int(CHUNK_S * rate)
         self._prebuffer = int(prebuffer * rate)
+        self._near = int(GATE_AHEAD_S * rate)
         self._stranded = 0
         self._busy = 0.0
         self.epoch = 0
@@ -79,6 +90,8 @@ class Playout:
         self._reply = reply
         self._pcm = bytearray()
         self._pieces: list[Piece] = []
+        self._gate: Piece | None = None
+        self._marks = Marks()
         self._made_at = 0.0
         self._sent = 0
         self._padded = 0
@@ -112,7 +125,9 @@ class Playout:
             return
         self._came_at = now
         if not self._pieces or self._pieces[-1].segment.index != segment.index:
-            self._pieces.append(Piece(segment, len(self._pcm) // 2))
+            self._pieces.append(Piece(segment, len(self._pcm) // 2, untold=bool(segment.effect)))
+            if segment.effect and self._gate is None:
+                self._gate = self._pieces[-1]
             if self._dry or not self._made_at:
                 self._made_at = audio.made_at
         piece = self._pieces[-1]
@@ -136,10 +151,16 @@ class Playout:
         return True
 
     def acknowledge(self, mark: str, *, cleared: bool) -> None:
-        """The carrier answered a mark. One that we have cleared, or of an older sending, says nothing."""
+        """The carrier answered a mark."""
+        self._marks.take(mark, cleared=cleared)
+
+    def release(self, key: str, now: float) -> None:
+        """The telling of that key may be sent; one that is not held here any more is over."""
         for piece in self._pieces:
-            if piece.marked and mark == self._mark(piece):
-                piece.acked = not cleared
+            if piece.untold and piece.segment.key == key:
+                piece.due = piece.released = True
+                self._came_at = now
+        self._gate = next((piece for piece in self._pieces if piece.untold and not piece.released), None)
 
     # ── What goes out ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,6 +172,8 @@ class Playout:
             self._stranded = 0
         self.late = 0.0
         while not self._held and self._reply is not None:
+            if self._acks and self._anchor is not None:
+                self._mark(now, outs)
             size = self._sendable()
             if not size:
                 break
@@ -168,13 +191,18 @@ class Playout:
 
     def _sendable(self) -> int:
         """How many samples can go out next; a tail of silence follows the reply, so that the carrier plays it all."""
-        total = len(self._pcm) // 2
+        total = len(self._pcm) // 2 if self._gate is None else self._gate.start
         if self._sent < total:
-            end = next((piece.end for piece in self._pieces if piece.end is None or piece.end > self._sent), None)
-            rest = (total if end is None else end) - self._sent
+            for piece in self._pieces[self._passed :]:
+                if piece.end is None or piece.end > self._sent:
+                    break
+            end, stop = piece.end, total if piece.end is None else min(piece.end, total)
+            if self._acks and piece.untold and (point := piece.told_at()) is not None and self._sent < point <= stop:
+                end = stop = point  # its mark goes right behind it
+            rest = stop - self._sent
             # Without the segment's end we wait for a whole chunk: what follows is on its way.
             return min(rest, self._chunk) if end is not None or rest >= self._chunk else 0
-        return min(self._chunk, self._tail - self._padded) if self._ended and self._sent else 0
+        return min(self._chunk, self._tail - self._padded) if self._ended and self._sent and self._gate is None else 0
 
     def _start(self, now: float) -> None:
         if self._anchor is not None and any(
@@ -192,15 +220,25 @@ class Playout:
             return Out(bytes(2 * size), play_at)
         pcm = bytes(self._pcm[2 * self._sent : 2 * (self._sent + size)])
         self._sent += size
-        for piece in self._pieces:
-            if self._acks and piece.end == self._sent:
-                piece.marked = True
-                return Out(pcm, play_at, self._mark(piece))
         return Out(pcm, play_at)
 
-    def _mark(self, piece: Piece) -> str:
-        reply = piece.segment.reply
-        return f"{reply.turn}.{reply.epoch}.{piece.segment.index}.{self._sends}"
+    def _mark(self, now: float, outs: list[Out]) -> None:
+        """Put the marks behind what was sent so far that belong there: of telling points, and of segments' ends."""
+        for piece in self._pieces[self._passed :]:
+            point = piece.told_at() if piece.untold and piece.told_mark is None else None
+            if point is not None and point <= self._sent:
+                piece.told_mark = self._place(f"{piece.segment.key}.{self._sends}.t", now, outs)
+                if point == piece.end:
+                    piece.mark = piece.told_mark
+            if piece.end is None or piece.end > self._sent:
+                break
+            if piece.mark is None:
+                piece.mark = self._place(f"{piece.segment.key}.{self._sends}", now, outs)
+
+    def _place(self, name: str, now: float, outs: list[Out]) -> Mark:
+        played_at = max(now, self._at(self._sent + self._padded))
+        outs.append(Out(b"", played_at, name))
+        return self._marks.place(name, played_at)
 
     def _at(self, sample: int) -> float:
         assert self._anchor is not None
@@ -225,15 +263,39 @@ class Playout:
             if answer is not None and not piece.asked and self._heard >= answer:
                 piece.asked = True
                 reports.append(Asked(self._reply, piece.segment, now, pos))
-            if piece.end is None or self._heard < piece.end:
+            if piece.untold and (told := self._told(piece, self._heard, now, pos)) is not None:
+                reports.append(told)
+            if piece.end is None or self._heard < piece.end or piece.untold:
                 break
             self._passed += 1
             reports.append(SegmentHeard(piece.segment, now))
+        if self._gate is not None and not self._gate.due and self._gate.start - self._sent < self._near:
+            self._gate.due = True
+            reports.append(TellingDue(self._gate.segment, now))
         reports.extend(self._finished(now))
         return reports
 
+    def _told(self, piece: Piece, heard: int, now: float, pos: int) -> Told | None:
+        """The telling's fate where `heard` samples are sure to be played, by now or by a time to come."""
+        if not piece.released:
+            return None
+        fate, point, after = Fate.OUTSTANDING, piece.told_at(), 0.0
+        if piece.start == piece.end:
+            fate = Fate.CLEARED  # the voice had no sound for it
+        elif piece.told_mark is not None:
+            fate = piece.told_mark.fate(now)
+        elif not self._acks and point is not None and heard >= point:
+            fate = Fate.PLAYED
+            after = 0.0 if self._anchor is None else max(0.0, self._at(point) + MARGIN_S - now)
+        piece.untold = fate is Fate.OUTSTANDING
+        if fate is Fate.PLAYED:
+            return TellingPlayed(piece.segment, now, pos + int(after * self._rate))
+        return None if piece.untold else TellingCut(piece.segment, now, lost=fate is Fate.LOST)
+
     def _finished(self, now: float) -> list[Report]:
         assert self._reply is not None
+        if self._gate is not None:
+            return []  # there is more, and it waits for its release
         whole = self._passed == len(self._pieces)
         if whole and self._ended and not self._done:
             self._done = True
@@ -250,55 +312,57 @@ class Playout:
             return self._heard
         played = min(self._sent, self._anchor_sample + int((now - self._anchor - MARGIN_S) * self._rate))
         for piece in self._pieces[self._passed :]:
-            if piece.marked and not piece.acked and piece.end is not None and now < self._at(piece.end) + MARK_S:
+            if piece.mark is not None and piece.end is not None and piece.mark.fate(now) is Fate.OUTSTANDING:
                 return max(self._heard, min(played, piece.end - 1))
         return played
 
     def wake_at(self, now: float) -> float | None:
         """When to call `send` and `poll` again; None: only when something comes in."""
-        if self._reply is None or self._held or self._anchor is None:
-            return (
-                now if self._reply is not None and not self._held and (self._sendable() or self._ended > self._done) else None
-            )
+        if self._reply is None or self._held:
+            return None
+        if self._anchor is None:
+            return now if self._sendable() or (self._ended > self._done and self._gate is None) else None
         times = []
         if self._sendable():
             times.append(self._at(self._sent + self._padded) - self._lead)
-        if self._passed < len(self._pieces):
-            piece = self._pieces[self._passed]
+        if self._passed < len(self._pieces) and (piece := self._pieces[self._passed]) is not self._gate:
             answer = piece.answer_at()
             if not self._audible and not piece.segment.filler and piece.start < self._sent:
                 times.append(self._at(piece.start + 1) + MARGIN_S)
             if answer is not None and not piece.asked and answer <= self._sent:
                 times.append(self._at(answer) + MARGIN_S)
-            if piece.end is not None:
-                waits = piece.marked and not piece.acked
-                times.append(self._at(piece.end) + (MARK_S if waits else MARGIN_S))
-            elif not self._dry:
+            mark, point = (piece.told_mark, piece.told_at()) if piece.untold else (piece.mark, piece.end)
+            if point is not None and point <= self._sent:
+                waits = mark if mark is not None and mark.answer is Fate.OUTSTANDING else None
+                times.append(waits.lost_at if waits is not None else self._at(point) + MARGIN_S)
+            if piece.end is None and not self._dry and self._gate is None:
                 times.append(self._at(self._sent) + MARGIN_S)
         return max(now + GRAIN_S, min(times)) if times else None
 
     # ── Barge-in ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def hold(self, reply: Reply, now: float) -> list[SegmentHeard | Held]:
+    def hold(self, reply: Reply, now: float, pos: int) -> list[Told | SegmentHeard | Held]:
         """Stop, and rewind to the start of the word that is cut; answers what was heard, `Held` last.
 
         The cut is at the played position where the carrier clears, else behind the last sample sent: it will be played.
         """
         self._take(reply)
         cut = self._cut_point(now)
-        reports: list[SegmentHeard | Held] = [*self._pass(cut, now)]
+        reports: list[Told | SegmentHeard | Held] = [*self._pass(cut, now, pos)]
         reports.append(Held(reply, *self._prefix(cut), now, self._last_at))
         self._leave()
         self._heard = cut
         if not self._held:
             self._held = True
             self._sends += 1
-            piece = next((piece for piece in self._pieces[self._passed :] if piece.start < cut), None)
+            unheard = self._pieces[self._passed :]
+            piece = next((p for p in unheard if p.start < cut and (p.end is None or cut < p.end)), None)
             self._sent = piece.word_start(cut) if piece is not None else cut
             self._padded = 0
             self._anchor = None
-            for piece in self._pieces:
-                piece.marked = False
+            self._marks.clear()
+            for piece in unheard:
+                piece.mark = piece.told_mark = None
         return reports
 
     def resume(self, reply: Reply) -> None:
@@ -306,10 +370,10 @@ class Playout:
         if reply == self._reply:
             self._held = self._done = self._dry = False
 
-    def abandon(self, epoch: int, now: float) -> list[SegmentHeard | Stopped]:
-        """Drop all that is older than `epoch`; answers what was heard of it, `Stopped` last."""
+    def abandon(self, epoch: int, now: float, pos: int) -> list[Told | SegmentHeard | Stopped]:
+        """Drop all that is older than `epoch`; answers what was heard of it, and what was told, `Stopped` last."""
         cut = self._cut_point(now)
-        reports: list[SegmentHeard | Stopped] = [*self._pass(cut, now)]
+        reports: list[Told | SegmentHeard | Stopped] = [*self._pass(cut, now, pos, over=True)]
         reports.append(Stopped(epoch, *self._prefix(cut), now))
         self._leave()
         self.epoch = max(self.epoch, epoch)
@@ -320,7 +384,15 @@ class Playout:
     def _cut_point(self, now: float) -> int:
         if self._held or self._anchor is None:
             return self._heard
-        return max(self._heard, self._played(now)) if self._clears else self._sent
+        if not self._clears:
+            return self._sent
+        cut = max(self._heard, self._played(now))
+        for piece in self._pieces[self._passed :]:
+            point = piece.told_at() if self._acks and piece.untold else None
+            if point is not None and (piece.told_mark is None or piece.told_mark.fate(now) is Fate.OUTSTANDING):
+                # Without its mark a telling may not have been played, whatever the clock says.
+                return min(cut, max(piece.start, point - 1))
+        return cut
 
     def _leave(self) -> None:
         """The carrier plays what it cannot drop; silence pushes out what it still gathers, lest it open the next reply."""
@@ -329,15 +401,20 @@ class Playout:
             self._stranded = max(0, self._prebuffer - gathered)
             self._busy = self._at(self._sent + self._padded + self._stranded)
 
-    def _pass(self, cut: int, now: float) -> list[SegmentHeard]:
-        """Segments that are heard to their end when `cut` samples are."""
-        passed = []
+    def _pass(self, cut: int, now: float, pos: int, *, over: bool = False) -> list[Told | SegmentHeard]:
+        """What was told, and the segments that are heard to their end, when `cut` samples are; `over`: no more will be."""
+        reports: list[Told | SegmentHeard] = []
         for piece in self._pieces[self._passed :]:
-            if piece.end is None or cut < piece.end:
-                break
-            passed.append(SegmentHeard(piece.segment, now))
-        self._passed += len(passed)
-        return passed
+            if piece.untold:
+                told = self._told(piece, cut, now, pos)
+                if told is None and over and piece.due:
+                    piece.untold, told = False, TellingCut(piece.segment, now)
+                if told is not None:
+                    reports.append(told)
+            if piece.end is not None and cut >= piece.end and not piece.untold and self._pieces[self._passed] is piece:
+                self._passed += 1
+                reports.append(SegmentHeard(piece.segment, now))
+        return reports
 
     def _prefix(self, cut: int) -> tuple[Segment | None, int]:
         """The segment that `cut` falls into and the characters heard of it."""

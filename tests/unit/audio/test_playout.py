@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd import limits
-from agentd.audio.playout import CHUNK_S, MARGIN_S, MARK_S, Out, Playout
+from agentd.audio.marks import MARK_S
+from agentd.audio.playout import CHUNK_S, MARGIN_S, Out, Playout
 from agentd.messages import (
     Asked,
     Audible,
@@ -84,13 +85,13 @@ class World:
         raise AssertionError("the playout spins")
 
     def hold(self) -> Held:
-        *heard, held = self.playout.hold(self.reply, self.now)
+        *heard, held = self.playout.hold(self.reply, self.now, int(self.now * RATE))
         self.reports += heard
         assert isinstance(held, Held)
         return held
 
     def abandon(self) -> Stopped:
-        *heard, stopped = self.playout.abandon(self.reply.epoch + 1, self.now)
+        *heard, stopped = self.playout.abandon(self.reply.epoch + 1, self.now, int(self.now * RATE))
         self.reports += heard
         self.reply = Reply(1, self.reply.epoch + 1)
         self.made = self.index = 0
