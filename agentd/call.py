@@ -10,19 +10,25 @@ from typing import Any, Final
 
 import trio
 
-from agentd.actors.conductor import Conductor, Log, Ports
+from agentd import limits
+from agentd.actors.conductor import Conductor
 from agentd.actors.kit import Mailbox
 from agentd.actors.lines import Lines
 from agentd.actors.listener import FramesReady, Listener, ListenerMessage
 from agentd.actors.memory import Memory
+from agentd.actors.ports import Log, Ports
 from agentd.actors.speaker import Speaker
 from agentd.actors.thinker import ThinkerActor
-from agentd.actors.toolrunner import ToolRunner
+from agentd.actors.toolrunner import RunnerMessage, ToolRunner
 from agentd.actors.transport import MediaCounts, MediaSocket, Order, Sink, Transport
 from agentd.audio.ring import Ring
 from agentd.carriers.media import MediaCodec
 from agentd.flow.model import Flow
-from agentd.messages import Audio, Draining, NewEpoch, ReplyEnd, RunTool, Segment, ThinkRequest
+from agentd.ledger.book import Book
+from agentd.ledger.codec import CallFacts
+from agentd.ledger.driver import Record
+from agentd.ledger.hands import Hands
+from agentd.messages import Audio, Draining, Listen, NewEpoch, ReplyEnd, Segment, ThinkRequest
 from agentd.offload import Offload
 from agentd.providers.base import Recognizer, Thinker, Voice, VoiceActivityFactory
 from agentd.supervision import ChildSpec, Restart, Supervisor
@@ -49,10 +55,14 @@ class Surroundings:
     """What a call is given from outside: its place in the world and where it leaves its traces.
 
     `metadata` is what the carrier's first text must be; `hand_over` and `hang_up` store what comes after the stream, and never
-    wait; `wall` is the time of day.
+    wait; `wall` is the time of day. `facts` are what the ledger knows of the call, `record` is its page there, `hands` carry
+    out its requests, and `adopt` takes what is not settled when the call is over.
     """
 
-    call_from: str
+    facts: CallFacts
+    record: Record
+    hands: Hands
+    adopt: Callable[[Book], None]
     metadata: str
     log: Log
     sink: Sink
@@ -80,15 +90,18 @@ class Call:
         orders: Mailbox[Order] = self._box("transport")
         thoughts: Mailbox[ThinkRequest | NewEpoch] = self._box("thinker")
         texts: Mailbox[Segment | ReplyEnd | NewEpoch] = self._box("speaker")
-        tools: Mailbox[RunTool] = self._box("tools")
+        tools: Mailbox[RunnerMessage] = self._box("tools")
         self.transport = Transport(
             socket, codec, self.ring, orders, audio_out, report, around.sink, around.counts, around.metadata
         )
         self._voice_activity = engines.vad(rate)
         listener = Listener(rate, listening, self.ring, report, engines.recognizers, self._voice_activity)
-        thinker = ThinkerActor(thoughts, texts, report, engines.thinkers)
+        thinker = ThinkerActor(thoughts, texts, report, engines.thinkers, lambda text, effects: None)
         speaker = Speaker(rate, texts, audio_in, engines.voices)
-        runner = ToolRunner(tools, report, flow, around.offload, around.call_from)
+        guard = Listen().onset_speaking + limits.LINK_S
+        self._tools = ToolRunner(
+            tools, report, flow, around.offload, around.facts, around.record, around.hands, around.wall, guard, around.adopt
+        )
         self.conductor = Conductor(
             flow,
             report,
@@ -106,7 +119,7 @@ class Call:
                 ChildSpec("listener", listener.run, Restart.RESTARTED, len(engines.recognizers)),
                 ChildSpec("thinker", thinker.run, Restart.RESTARTED, len(engines.thinkers)),
                 ChildSpec("speaker", speaker.run, Restart.RESTARTED, len(engines.voices)),
-                ChildSpec("tools", runner.run, Restart.SIGNIFICANT),
+                ChildSpec("tools", self._tools.run, Restart.SIGNIFICANT, shutdown=limits.SETTLE_S + limits.SHUTDOWN_S),
                 ChildSpec("conductor", self.conductor.run, Restart.SIGNIFICANT),
             ),
             report.send,
@@ -116,6 +129,11 @@ class Call:
         box: Mailbox[Any] = Mailbox(lambda: self._supervisor.kick(name, "its mailbox is full"))
         self._boxes[name] = box
         return box
+
+    @property
+    def book(self) -> Book:
+        """The call's effects: when it is over, as it left them."""
+        return self._tools.book
 
     def drain(self) -> None:
         """Tell the call that the daemon's patience ends."""

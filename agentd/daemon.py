@@ -8,9 +8,10 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -25,13 +26,19 @@ from agentd.carriers.sautikit.control import SIGNATURE, Callback, choose_subprot
 from agentd.carriers.sautikit.media import SautikitMedia
 from agentd.carriers.tokens import BadToken, Tokens
 from agentd.desk import Desk, Stream
-from agentd.errors import OperatorError, ProviderError, SettingsError
+from agentd.errors import LedgerDown, OperatorError, ProviderError, SettingsError
 from agentd.extensions import Extension, open_extensions
+from agentd.flow.hands import FlowHands
 from agentd.folder import CallFolder, new_call_id, purge
 from agentd.http.routes import Router
 from agentd.http.server import Door, MediaAdmission
 from agentd.http.socket import Socket
 from agentd.http.wire import Request, Response
+from agentd.janitor import Janitor
+from agentd.ledger.codec import CallFacts
+from agentd.ledger.hands import Hands, NoHands
+from agentd.ledger.incidents import Census
+from agentd.ledger.ledger import Ledger, open_ledger
 from agentd.offload import Offload, Threads
 from agentd.records import CallRecord
 from agentd.settings import Settings
@@ -49,6 +56,9 @@ LEAVE_S: Final = 2.0
 
 LOOK_S: Final = 0.05
 """How often a daemon that drains looks whether all calls are over: a stream that is expected may simply never come."""
+
+CLOSE_LEDGER_S: Final = 2.0
+"""What is not settled is let go with the process in any case."""
 
 PURGE_S: Final = 3600.0
 """How often calls beyond their retention are deleted; it is counted in days."""
@@ -72,7 +82,7 @@ class Daemon:
         self._tokens = Tokens(secrets.token_bytes(32), time.time)
         at = settings.telemetry
         self._telemetry = Telemetry(at.service_name, at.otlp_endpoint or None, at.content)
-        self._calls: set[Call] = set()
+        self._calls: dict[str, Call] = {}
         self._leaving = False
         self._extensions: Mapping[str, Extension] = {}
 
@@ -95,7 +105,13 @@ class Daemon:
                 url = self._public_url(listeners)
                 door = self._door(url)
                 self._extensions = await open_extensions(self._settings, self._offload)
-                return await self._serve(door, listeners, lambda: ready(url))
+                ledger = await open_ledger(self._settings, self._offload)
+                try:
+                    self._janitor = self._make_janitor(ledger)
+                    return await self._serve(door, listeners, lambda: ready(url))
+                finally:
+                    with trio.move_on_after(CLOSE_LEDGER_S, shield=True), suppress(LedgerDown):
+                        await ledger.aclose()
         finally:
             await self._telemetry.aclose()
 
@@ -104,10 +120,30 @@ class Daemon:
         with trio.CancelScope() as life, trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with open_jobs() as jobs:
                 jobs.start(self._retain)
+                jobs.start(self._janitor.run)
                 jobs.start(self._obey, signals, door, life)
                 ready()
                 await door.serve(listeners)
         return not life.cancelled_caught
+
+    def _make_janitor(self, ledger: Ledger) -> Janitor:
+        self._ledger, metrics = ledger, self._telemetry.metrics
+        days = self._settings.ledger.erase_days
+
+        def count(census: Census) -> None:
+            metrics.ledger(**asdict(census))
+
+        return Janitor(ledger, self._hands, self._is_live, _wall, count, metrics.rows, days)
+
+    def _is_live(self, call: str) -> bool:
+        return call in self._calls
+
+    def _hands(self, facts: CallFacts) -> Hands:
+        """What settles the rows of a call: its flow's tools, whatever other flows are loaded."""
+        extension = self._extensions.get(facts.flow)
+        if extension is None:
+            return NoHands(f"the flow {facts.flow!r} is not loaded: give it a number again")
+        return FlowHands(extension.flow, self._offload, _wall, call_from=facts.caller, call_to=facts.called)
 
     def _public_url(self, listeners: Sequence[trio.SocketListener]) -> str:
         host, port = listeners[0].socket.getsockname()[:2]
@@ -143,7 +179,7 @@ class Daemon:
         with trio.move_on_after(self._settings.server.drain_s):
             await self._all_over()
         self._leaving = True
-        for call in self._calls:
+        for call in self._calls.values():
             call.drain()
         with trio.move_on_after(FAREWELL_S):
             await self._all_over()
@@ -201,10 +237,12 @@ class Daemon:
             return  # another socket of the same call has come before it
         try:
             callback = stream.visit.callback
-            extension = self._extensions[self._settings.flow_for(callback.to)]
+            name = self._settings.flow_for(callback.to)
+            extension = self._extensions[name]
             counts = MediaCounts(self._telemetry.metrics.late)
             record = self._record(callback, extension)
-            await self._live(extension, record, counts, claim.token, stream, Socket(socket))
+            facts = CallFacts(record.id, name, callback.from_, callback.to, _wall().timestamp())
+            await self._live(extension, record, facts, counts, claim.token, stream, Socket(socket))
         finally:
             self._desk.close(stream)
 
@@ -221,13 +259,14 @@ class Daemon:
         return CallRecord(folder, extension.flow, trace, known, _wall, self._settings.sautikit.rate)
 
     async def _live(
-        self, extension: Extension, record: CallRecord, counts: MediaCounts, token: str, stream: Stream, socket: Socket
-    ) -> None:
+        self, extension: Extension, record: CallRecord, facts: CallFacts, counts: MediaCounts, token: str, stream: Stream,
+        socket: Socket,
+    ) -> None:  # fmt: skip
         """A call's life, and its record's end. Cancelled: as `_media`."""
         outcome, call = "failed", None
         try:
-            call = self._wire(extension, record, counts, token, stream, socket)
-            self._calls.add(call)
+            call = self._wire(extension, record, facts, counts, token, stream, socket)
+            self._calls[record.id] = call
             log.info("call %s begins, flow %s", record.id, extension.flow.name)
             if self._leaving:
                 call.drain()
@@ -235,7 +274,7 @@ class Daemon:
             outcome = await call.run()
         finally:
             if call is not None:
-                self._calls.discard(call)
+                del self._calls[record.id]
                 self._telemetry.metrics.media(
                     frames_in=counts.frames_in,
                     frames_out=counts.frames_out,
@@ -246,8 +285,9 @@ class Daemon:
             log.info("call %s is over: %s", record.id, outcome)
 
     def _wire(
-        self, extension: Extension, record: CallRecord, counts: MediaCounts, token: str, stream: Stream, socket: Socket
-    ) -> Call:
+        self, extension: Extension, record: CallRecord, facts: CallFacts, counts: MediaCounts, token: str, stream: Stream,
+        socket: Socket,
+    ) -> Call:  # fmt: skip
         """Connect a call to its engines, its carrier, its record and its next step."""
         at, callback, flow = self._settings.sautikit, stream.visit.callback, extension.flow
 
@@ -261,6 +301,10 @@ class Daemon:
         def hang_up() -> None:
             self._desk.decide(stream, webhook.Hangup())
 
+        around = Surroundings(
+            facts, self._ledger.page(facts), self._hands(facts), partial(self._janitor.adopt, facts), token, record,
+            record.sink, counts, self._offload, hand_over, hang_up, _wall,
+        )  # fmt: skip
         channels: Any = {"auto": "auto", 1: "mono", 2: "stereo"}[at.channels]
         return Call(
             flow,
@@ -268,7 +312,7 @@ class Daemon:
             extension.engines,
             socket,
             SautikitMedia(at.rate, at.dialect, at.track, channels, at.leg_rate),
-            Surroundings(callback.from_, token, record, record.sink, counts, self._offload, hand_over, hang_up, _wall),
+            around,
             extension.timing,
         )
 

@@ -90,6 +90,12 @@ HOLD_TTL_S: Final = 45.0
 CALL_S: Final = 3600.0
 """The longest call: beyond an hour it is a forgotten handset."""
 
+SETTLE_S: Final = 2.0
+"""When a call is over its effects have this long to be settled at once; the janitor settles what is left."""
+
+LINK_S: Final = 0.2
+"""From the caller's mouth to us, by network and jitter buffer. What was told is kept this and an onset after it was played."""
+
 EFFECTS: Final = 64
 """Effects of one call: whoever wants more is confused, or hostile."""
 

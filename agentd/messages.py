@@ -304,6 +304,11 @@ class CloseMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishSpeech:
+    """The line is gone: what the caller has said so far is all there will be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """What the flow's state expects to hear, for a recognizer to prefer.
 
@@ -449,6 +454,9 @@ class Retract:
 Proposal = Fill | Fire | UseTool | TakeBack | Retract
 
 
+Status = Literal["done", "waiting", "refused", "failed", "timeout", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one proposal, in one word and, for a tool, its result.
@@ -458,7 +466,7 @@ class Outcome:
     """
 
     proposal: Proposal
-    status: Literal["done", "waiting", "refused", "failed", "timeout", "unknown"]
+    status: Status
     result: Any = None
     why: str = ""
 
@@ -482,12 +490,15 @@ class FlowState:
 class Effect:
     """An effect of this call, as the thinker is told of it. `line` is the machine's own, to be believed and not inferred.
 
-    `state`: running | open | asking | waiting | keeping | kept | dropping | dropped | failed | unknown | taken_back.
+    `args` and `result` are as JSON has them. `kind` is the tool's class, or take_back. `state`: running | open | asking |
+    waiting | keeping | kept | dropping | dropped | failed | unknown | taken_back.
     """
 
     id: str
     tool: str
+    kind: str
     args: Mapping[str, Any]
+    result: Any
     state: str
     line: str
 
@@ -498,7 +509,8 @@ class ThinkRequest:
 
     `why`: reply (the caller spoke) | opening (greet) | silence (prompt number `prompt`) | misheard (there was speech but no
     words). `wall` is the local date and time as ISO 8601 with offset. `tells` are the machine's own sentences, spoken before
-    the round's; `next_segment` counts from behind them.
+    the round's; `next_segment` counts from behind them. `ask` is its question, spoken where the reply ends; the round asks
+    none then. `took` is what the ledger has taken the words for, as in `Ruled`.
     """
 
     reply: Reply
@@ -514,6 +526,8 @@ class ThinkRequest:
     wall: str = ""
     effects: tuple[Effect, ...] = ()
     tells: tuple[Segment, ...] = ()
+    ask: Segment | None = None
+    took: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,10 +572,10 @@ class ThinkFailed:
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """Carry out a tool that the flow allows; `flow` is where the flow stands."""
+    """Carry out a tool that the flow allows, or take an effect back; `flow` is where the flow stands."""
 
     reply: Reply
-    proposal: UseTool
+    proposal: UseTool | TakeBack
     flow: FlowState
     wall: str
 
@@ -590,9 +604,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """The words have done to the ledger what they do; `LedgerMoved` came before this."""
+    """The words have done to the ledger what they do; `LedgerMoved` came before this.
+
+    `took` is assent | no | retract where they decided something, so that they need no other answer; else "".
+    """
 
     reply: Reply
+    took: str
     at: float
 
 
@@ -606,7 +624,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class RowChanged:
-    """A row of the ledger as a step left it, in its columns; `cause` is what gave the verdict."""
+    """A row of the ledger as a step left it, in its columns; `cause` is what gave the verdict.
+
+    `final`: with this change the effect is kept and the world has it for good.
+    """
 
     effect: str
     tool: str
@@ -616,6 +637,7 @@ class RowChanged:
     told: str
     stuck: bool
     cause: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -636,11 +658,19 @@ class LedgerMoved:
 
 @dataclass(frozen=True, slots=True)
 class LedgerDown:
-    """The ledger cannot be written: nothing effectful runs, and the telling `key`, where given, may not be played."""
+    """The ledger cannot be written: nothing effectful runs until it `LedgerMoved` again."""
 
     why: str
     at: float
-    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellingRefused:
+    """The telling `key` must not be played: it is not so any more, or cannot be put on record."""
+
+    key: str
+    why: str
+    at: float
 
 
 # ── Supervisor, daemon and clock → conductor ─────────────────────────────────────────────────────────────────────────

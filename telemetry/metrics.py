@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
+from agentd.messages import RowChanged
 from telemetry import names
 from telemetry.turns import TurnRecord
 
@@ -121,6 +122,12 @@ class Metrics:
     def lost(self, what: str, count: int = 1) -> None:
         """Telemetry was lost: `what` is span, entry or attribute."""
         self._lost.add(count, what=what)
+
+    def rows(self, changes: tuple[RowChanged, ...]) -> None:
+        """Rows of the ledger changed."""
+
+    def ledger(self, *, open: int, unsettled: int, stuck: int, stuck_s: float, owed: int, owed_s: float) -> None:
+        """How the ledger stands: rows without a verdict, unsettled, stuck, notices owed; ages of the oldest in seconds."""
 
     def render(self) -> str:
         """Everything, in the text format 0.0.4."""

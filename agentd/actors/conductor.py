@@ -10,44 +10,58 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import trio
 
 from agentd import limits
+from agentd.actors.deadlines import Deadlines
+from agentd.actors.effects import Effects
 from agentd.actors.kit import Mailbox
 from agentd.actors.lines import Lines
-from agentd.actors.listener import ListenerMessage
 from agentd.actors.memory import Memory
-from agentd.actors.transport import Order
+from agentd.actors.ports import Log, Ports
 from agentd.flow.model import Flow
-from agentd.flow.refusal import Refused
+from agentd.flow.telling import trigger
+from agentd.ledger import events as ledger
 from agentd.messages import (
     Audible,
     Audio,
     CloseMedia,
+    FinishSpeech,
+    Fire,
     Held,
     Hold,
+    LedgerDown,
+    LedgerMoved,
     Listen,
     Logged,
     MediaStarted,
     NewEpoch,
     Outcome,
+    Partial,
     Record,
+    Release,
     ReplyEnd,
     Resume,
+    Retract,
     RoundDone,
+    Ruled,
     RunTool,
-    Said,
     Segment,
     SegmentHeard,
+    SpeechOnset,
     Stopped,
+    TakeBack,
+    TellingCut,
+    TellingDue,
+    TellingPlayed,
+    TellingRefused,
     ThinkFailed,
     ThinkRequest,
-    Timer,
-    TimerFired,
     ToolDone,
     UseTool,
+    UtteranceEnded,
 )
 from agentd.turn import machine
 from agentd.turn.commands import (
@@ -77,24 +91,8 @@ from agentd.turn.value import Turn
 LAST_WORDS_S: Final = 0.5
 """The call is over; the transport still tells what was heard of the reply that was cut."""
 
-
-class Log(Protocol):
-    """Where the call's events go."""
-
-    def write(self, entry: Logged) -> None:
-        """Take the next line. Never waits, never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The mailboxes of the other actors, and the transport's channel for lines that need no voice."""
-
-    transport: Mailbox[Order]
-    listener: Mailbox[ListenerMessage]
-    thinker: Mailbox[ThinkRequest | NewEpoch]
-    speaker: Mailbox[Segment | ReplyEnd | NewEpoch]
-    tools: Mailbox[RunTool]
-    audio: trio.MemorySendChannel[Audio | ReplyEnd]
+OBJECTION_S: Final = 3.0
+"""The line is gone in the middle of the caller's words; so long we wait to know them, since they may take something back."""
 
 
 @dataclass(slots=True)
@@ -103,8 +101,10 @@ class _Round:
 
     number: int = 0
     outcomes: tuple[Outcome, ...] = ()
-    tools: tuple[UseTool, ...] = ()
+    tools: tuple[UseTool | TakeBack, ...] = ()
     said: int = 0
+    waits: bool = False
+    """It was not asked for yet: what the caller said yes to is being done first."""
 
 
 class Conductor:
@@ -127,10 +127,14 @@ class Conductor:
         self._wall, self._hand_over, self._hang_up = wall, hand_over, hang_up
         self._turn, self._first = machine.start(timing)
         self.memory = Memory(flow.start())
-        self._deadlines: dict[Timer, float] = {}
+        self._deadlines = Deadlines()
         self._round = _Round()
         self._think: Think | None = None
+        self._effects = Effects(flow, ports)
+        self._took = ""
+        self._onset: SpeechOnset | None = None
         self._stops_owed = 0
+        self._rulings_owed = 0
         self._deferred: Think | Continue | Say | None = None
         self._mixed = False
         self._attending: Listen | None = None
@@ -148,13 +152,26 @@ class Conductor:
         self._write_log(None, self._turn, self._first)
         self._carry_out(self._first)
         while not self.outcome:
-            with trio.move_on_at(min(self._deadlines.values(), default=float("inf"))):
+            with trio.move_on_at(self._deadlines.next_at):
                 self._handle(await self._mailbox.receive())
                 continue
-            self._fire_timers()
+            for event in self._deadlines.passed():
+                self._step(event, event)
         with trio.move_on_after(LAST_WORDS_S):
             while self._stops_owed > 0:
                 self._handle(await self._mailbox.receive())
+        if self._effects.live and self._onset is not None:
+            await self._hear_out(self._onset)
+
+    async def _hear_out(self, onset: SpeechOnset) -> None:
+        """What the caller was saying when the line went may take something back. Cancelled: it is not known."""
+        self._ports.listener.send_nowait(FinishSpeech())
+        with trio.move_on_after(OBJECTION_S):
+            while self._onset is onset:
+                message = await self._mailbox.receive()
+                self._handle(message)
+                if isinstance(message, UtteranceEnded) and message.text:
+                    self._effects.rule(self._turn.reply, message.text, onset.pos)
 
     # ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,6 +192,15 @@ class Conductor:
                 event = self._settle(message) if message.reply == self._turn.reply else None
             case ToolDone():
                 event = self._note_tool(message)
+            case LedgerMoved():
+                event = self._note_ledger(message)
+            case LedgerDown() | Ruled():
+                event = self._note_ruling(message)
+            case TellingRefused(key, why, at):
+                event = ThinkFailed(self._turn.reply, why, at) if self._effects.is_of(key, self._turn.reply) else None
+            case TellingDue() | TellingPlayed() | TellingCut() | Release():
+                self._effects.gate(message)
+                event = None
             case Audible(reply) if reply == self._turn.reply:
                 self.memory = self.memory.audible()
                 event = message
@@ -182,11 +208,22 @@ class Conductor:
                 self._mixed = mixed
                 event = message
             case _:
+                self._watch_speech(message)
                 event = cast("Event", message)
         self._step(message, event)
-        if not self._stops_owed and self._deferred is not None:
+        if not self._stops_owed and not self._rulings_owed and self._deferred is not None:
             deferred, self._deferred = self._deferred, None
             self._carry_out((deferred,))
+
+    def _watch_speech(self, message: object) -> None:
+        """Who is in the middle of words; as long as they come, the verdicts stay frozen."""
+        match message:
+            case SpeechOnset():
+                self._onset = message
+            case UtteranceEnded():
+                self._onset = None
+            case Partial(text=text) if text and self._turn.frozen:
+                self._effects.tell(ledger.Suspected())
 
     def _step(self, message: object, event: Event | None) -> None:
         before, commands = self._turn, tuple[Command, ...]()
@@ -220,23 +257,18 @@ class Conductor:
         )
         self._log.write(entry)
 
-    def _fire_timers(self) -> None:
-        """The deadlines that have passed, in their order; a timer that one of them disarms does not fire."""
-        now = trio.current_time()
-        for name, _ in sorted(self._deadlines.items(), key=lambda item: item[1]):
-            if self._deadlines.get(name, float("inf")) <= now:
-                del self._deadlines[name]
-                event = TimerFired(name, now)
-                self._step(event, event)
-
     def _settle(self, done: RoundDone) -> Event:
         """A round is over: the flow disposes of its proposals, and the machine is told what that came to."""
         before, now = self.memory.flow, self._now()
         spoke = len(done.said) > self._round.said
         self.memory = self.memory.announced(done.notes, spoke=spoke)
-        self.memory, outcomes = self.memory.settle(self._flow, done.proposals, now)
+        effects = frozenset(effect.id for effect in self._effects.known)
+        self.memory, outcomes = self.memory.settle(self._flow, done.proposals, now, effects)
         refused = {id(outcome.proposal) for outcome in outcomes}
-        tools = tuple(p for p in done.proposals if isinstance(p, UseTool) and id(p) not in refused)
+        tools = tuple(p for p in done.proposals if isinstance(p, UseTool | TakeBack) and id(p) not in refused)
+        for outcome in outcomes:
+            if isinstance(outcome.proposal, Retract) and outcome.status == "done":
+                self._effects.tell(ledger.Retracted(outcome.proposal.effect))
         self._index += len(done.said) - self._round.said
         self._round = _Round(done.round, outcomes, tools, len(done.said))
         self._watch_consent()
@@ -248,40 +280,60 @@ class Conductor:
         if not done.proposals:
             self.memory = replace(self.memory, last_said=done.said)
         moved = self.memory.flow.state != before.state or self.memory.flow.slots != before.slots
+        self._note_state(before.state)
         return Thought(
             done.reply,
             more=bool(done.proposals),
             tools=len(tools),
             segments=len(done.said),
-            then=self._then(),
-            helper=self._helper(now),
+            then=self.memory.then(self._flow),
+            helper=self.memory.helper(self._flow, now),
             progress=moved or (done.understood and not repeats),
             at=done.at,
         )
 
-    def _then(self) -> Then:
-        """What the flow's state wants once its words are heard."""
-        state = self._flow.state(self.memory.flow)
-        if state.transfer:
-            return Then.TRANSFER
-        return Then.CLOSE if self._flow.over(self.memory.flow) else Then.LISTEN
-
-    def _helper(self, now: datetime) -> bool:
-        """Whether giving up on this state leads to a human."""
-        try:
-            return bool(self._flow.state(self._flow.escalate(self.memory.flow, now)).transfer)
-        except Refused:
-            return bool(self._flow.state(self.memory.flow).transfer)
-
     def _note_tool(self, done: ToolDone) -> Event | None:
         """A tool's outcome; the machine hears of it when the round has all of them."""
         outcome = done.outcome
-        self.memory = self.memory.add(Said("tool", f"{outcome.proposal.tool}: {outcome.status}"))  # type: ignore[union-attr]
+        self.memory = self.memory.tool(outcome)
         if done.reply != self._turn.reply:
             return None
         self._round.outcomes = (*self._round.outcomes, outcome)
         self._round.tools = tuple(tool for tool in self._round.tools if tool is not outcome.proposal)
         return None if self._round.tools else ToolsDone(done.reply, done.at)
+
+    # ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _note_ledger(self, moved: LedgerMoved) -> Event | None:
+        """Effects have moved: what is kept for good may move the flow, and a reply may have waited for it."""
+        self._effects.note(moved)
+        before = self.memory.flow.state
+        for change in moved.changes:
+            if change.final and (then := trigger(self._flow, change)):
+                self.memory, _ = self.memory.settle(self._flow, (Fire(then),), self._now())
+        self._note_state(before)
+        return self._waited()
+
+    def _note_state(self, before: str) -> None:
+        """An effect that the flow's state does not list any more was forgotten; at its end it is told first."""
+        state = self._flow.state(self.memory.flow)
+        if state.name != before and not self._flow.over(self.memory.flow):
+            self._effects.tell(ledger.Entered(frozenset(tool.name for tool in state.tools)))
+
+    def _note_ruling(self, message: LedgerDown | Ruled) -> Event | None:
+        if isinstance(message, Ruled):
+            self._rulings_owed -= 1
+            self._took = message.took
+            return None
+        self._effects.down, self._effects.busy = True, False
+        return self._waited()
+
+    def _waited(self) -> Event | None:
+        """The reply that waited for a kept effect can go on."""
+        if not self._round.waits or self._effects.busy:
+            return None
+        self._round.waits = False
+        return ToolsDone(self._turn.reply, trio.current_time())
 
     # ── Out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -291,16 +343,21 @@ class Conductor:
 
     def _do(self, command: Command) -> None:
         match command:
-            case Think() | Continue() | Say() if self._stops_owed:
-                # A request must hold what was heard of the reply that was dropped, and audio of a new one must not come first.
+            case Think() | Continue() | Say() if self._stops_owed or self._rulings_owed:
+                # A request must hold what was heard of the reply that was dropped and what the words did to the effects, and
+                # audio of a new one must not come first.
                 self._deferred = command
+            case Think(added=added) if added and self._effects.live:
+                self._rulings_owed += 1
+                self._effects.rule(command.reply, added, command.onset)
+                self._deferred = replace(command, added="")
             case Think():
                 self._start_reply(command)
             case Continue():
                 self._request(self._round.number + 1)
             case RunTools(reply):
                 for tool in self._round.tools:
-                    self._ports.tools.send_nowait(RunTool(reply, tool, self.memory.flow, self._wall().isoformat()))
+                    self._effects.run(RunTool(reply, tool, self.memory.flow, self._wall().isoformat()))
             case Say():
                 self._say(command)
             case Hold() | Resume():
@@ -310,14 +367,17 @@ class Conductor:
             case Attend(speaking):
                 self._attend(speaking=speaking)
             case Arm(name, seconds):
-                self._deadlines[name] = trio.current_time() + seconds
+                self._deadlines.arm(name, seconds)
             case Disarm(name):
-                self._deadlines.pop(name, None)
-            case Freeze() | Thaw():
-                pass  # effects come with the ledger; until then there is none to freeze, and the log tells the suspicion
+                self._deadlines.disarm(name)
+            case Freeze():
+                self._effects.tell(ledger.Suspected())
+            case Thaw(confirmed):
+                if not confirmed:  # else the words themselves follow
+                    self._effects.tell(ledger.Rejected())
             case HandOver(why):
                 if not self._flow.state(self.memory.flow).transfer:
-                    self._escalate()
+                    self.memory = self.memory.escalated(self._flow, self._now())
                 self._hand_over(self.memory, why)
                 self._decided = True
             case CloseMedia():
@@ -332,12 +392,23 @@ class Conductor:
         """A reply's first round."""
         self.memory = self.memory.begin()
         self._think, self._round, self._index = think, _Round(), 0
-        self._request(0)
+        self._effects.forget_queued()
+        if self._effects.busy:
+            # What the caller said yes to is a tool at work: its silence is filled, and its outcome told first.
+            self._round = _Round(-1, waits=True)
+            now = trio.current_time()
+            helper = self.memory.helper(self._flow, self._now())
+            wait = Thought(think.reply, more=True, tools=1, segments=0, then=Then.LISTEN, helper=helper, progress=True, at=now)
+            self._step(None, wait)
+        else:
+            self._request(0)
 
     def _request(self, number: int) -> None:
         """Ask the thinker for a round."""
         assert self._think is not None
-        think = self._think
+        think, now = self._think, self._now()
+        tells = self._effects.tells(think.reply, self._index, now)
+        self._index += len(tells)
         self._ports.thinker.send_nowait(
             ThinkRequest(
                 think.reply,
@@ -351,14 +422,22 @@ class Conductor:
                 think.prompt,
                 self._index,
                 self._wall().isoformat(),
+                self._effects.told(),
+                tells,
+                self._effects.ask(think.reply, now),
+                self._took if think.why is Why.REPLY else "",
             )
         )
 
     def _say(self, say: Say) -> None:
         """Speak one of the flow's own lines; the apology needs no voice, since that may be what failed."""
         if say.line is Line.HANDOVER:
-            self._escalate()
+            self.memory = self.memory.escalated(self._flow, self._now())
         index = self._index if say.line is Line.FILLER else 0
+        if say.line is not Line.FILLER and say.line is not Line.APOLOGY:
+            for told in self._effects.tells(say.reply, 0, self._now()):  # before the last words, what is open
+                self._ports.speaker.send_nowait(told)
+                index += 1
         self._index = index + 1
         text = self._lines.text(say.line, self.memory.flow, self._now())
         segment = Segment(say.reply, index, text, filler=say.line is Line.FILLER)
@@ -368,9 +447,9 @@ class Conductor:
         else:
             self._ports.speaker.send_nowait(segment)
         if say.last and canned:
-            self._send_audio(ReplyEnd(say.reply, 1))
+            self._send_audio(ReplyEnd(say.reply, self._index))
         elif say.last:
-            self._ports.speaker.send_nowait(ReplyEnd(say.reply, 1))
+            self._ports.speaker.send_nowait(ReplyEnd(say.reply, self._index))
 
     def _send_audio(self, item: Audio | ReplyEnd) -> None:
         with suppress(trio.WouldBlock):  # a full channel belongs to a dead reply; the state's patience ends the call
@@ -380,6 +459,8 @@ class Conductor:
         """The transport is told first; then all who may hold something of the reply."""
         self._stops_owed += 1
         self._deferred = None
+        self._round.waits = False
+        self._effects.forget_queued()
         self._ports.transport.send_nowait(command)
         self._ports.speaker.send_nowait(command)
         self._ports.thinker.send_nowait(command)
@@ -391,11 +472,6 @@ class Conductor:
         if listen != self._attending:
             self._attending = listen
             self._ports.listener.send_nowait(listen)
-
-    def _escalate(self) -> None:
-        """The flow goes where a state goes that makes no progress."""
-        with suppress(Refused):
-            self.memory = replace(self.memory, flow=self._flow.escalate(self.memory.flow, self._now()))
 
     def _watch_consent(self) -> None:
         if not self._consent and self.memory.flow.notes.get("consent"):

@@ -18,7 +18,7 @@ from agentd.actors.kit import Jobs, Mailbox, open_jobs
 from agentd.audio.endpointing import PREROLL_S, End, Endpointer, Long, Onset
 from agentd.audio.ring import Ring
 from agentd.errors import ProviderError
-from agentd.messages import Frame, Listen, LongSpeech, Partial, SpeechOnset, UtteranceEnded
+from agentd.messages import FinishSpeech, Frame, Listen, LongSpeech, Partial, SpeechOnset, UtteranceEnded
 from agentd.providers.base import Begin, Finish, Heard, Recognizer, RecognizerInput, VoiceActivity
 from agentd.providers.base import Final as FinalWords
 
@@ -42,7 +42,7 @@ class SessionBroken:
     error: ProviderError
 
 
-ListenerMessage = FramesReady | Listen | Heard | FinalWords | SessionBroken
+ListenerMessage = FramesReady | Listen | FinishSpeech | Heard | FinalWords | SessionBroken
 
 
 @dataclass(slots=True)
@@ -100,6 +100,8 @@ class Listener:
                         await self._hear_all()
                     case Listen() as listen:
                         self._endpointer.listen = listen
+                    case FinishSpeech():
+                        self._finish_speech()
                     case Heard(number, text, sure):
                         await self._words(number, text, sure=sure)
                     case FinalWords(number, text, sure):
@@ -203,6 +205,15 @@ class Listener:
             await self._close(frame.at)
         else:
             utterance.again, utterance.end_pos = True, frame.pos
+
+    def _finish_speech(self) -> None:
+        """End the utterance at hand where the audio ends: no silence will."""
+        utterance = self._utterance
+        if utterance is not None and utterance.end is None:
+            now = trio.current_time()
+            utterance.end = End(self._onset, max(self._onset, self._fed), now, 0.0, "forced", 0.0)
+            utterance.decided_at, utterance.end_pos, utterance.decided_pos = now, self._fed, self._fed
+            self._feed(Finish(utterance.number))
 
     async def _close(self, at: float) -> None:
         """Report the end of the utterance at hand."""

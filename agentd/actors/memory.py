@@ -13,7 +13,8 @@ from typing import Any
 from agentd import limits
 from agentd.flow.model import Flow
 from agentd.flow.refusal import Refused
-from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Said, Segment, UseTool
+from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Retract, Said, Segment, TakeBack, UseTool
+from agentd.turn.commands import Then
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,19 @@ class Memory:
         text = segment.text[:chars].rstrip()
         return self.add(Said("agent", text, cut=chars < len(segment.text)))
 
-    def settle(self, flow: Flow, proposals: tuple[Proposal, ...], now: datetime) -> tuple[Memory, tuple[Outcome, ...]]:
+    def tool(self, outcome: Outcome) -> Memory:
+        """With the one outcome of a tool call."""
+        proposal = outcome.proposal
+        name = proposal.tool if isinstance(proposal, UseTool) else "take_back"
+        return self.add(Said("tool", f"{name}: {outcome.status}"))
+
+    def settle(
+        self, flow: Flow, proposals: tuple[Proposal, ...], now: datetime, effects: frozenset[str] = frozenset()
+    ) -> tuple[Memory, tuple[Outcome, ...]]:
         """Carry out what is proposed to the flow, in order; tools are left to the tool runner.
 
-        The machine disposes: what the state does not allow is refused, and the refusal is the proposal's outcome.
+        The machine disposes: what the state does not allow is refused, and the refusal is the proposal's outcome. `effects`
+        are the ids of the call's own effects: no other one can be named.
         """
         state, outcomes = self.flow, list[Outcome]()
         for number, proposal in enumerate(proposals):
@@ -60,13 +70,40 @@ class Memory:
                         state = flow.fill(state, values)
                     case Fire(trigger):
                         state = flow.fire(state, trigger, now)
-                    case UseTool(_, tool, args):
+                    case UseTool(_, tool, args, replaces):
                         flow.check_tool(state, tool, args)
+                        _known(replaces, effects | {""})
                         continue
+                    case TakeBack(_, effect):
+                        _known(effect, effects)
+                        continue
+                    case Retract(effect):
+                        _known(effect, effects)
                 outcomes.append(Outcome(proposal, "done"))
             except Refused as refusal:
                 outcomes.append(Outcome(proposal, "refused", why=str(refusal)))
-        return replace(self, flow=state), tuple(outcomes)
+        memory = replace(self, flow=state)
+        for outcome in outcomes:
+            if isinstance(outcome.proposal, UseTool | TakeBack):
+                memory = memory.tool(outcome)
+        return memory, tuple(outcomes)
+
+    def then(self, flow: Flow) -> Then:
+        """What the flow's state wants once its words are heard."""
+        if flow.state(self.flow).transfer:
+            return Then.TRANSFER
+        return Then.CLOSE if flow.over(self.flow) else Then.LISTEN
+
+    def helper(self, flow: Flow, now: datetime) -> bool:
+        """Whether giving up on this state leads to a human."""
+        return bool(flow.state(self.escalated(flow, now).flow).transfer)
+
+    def escalated(self, flow: Flow, now: datetime) -> Memory:
+        """Where a state goes that makes no progress; a last one stays."""
+        try:
+            return replace(self, flow=flow.escalate(self.flow, now))
+        except Refused:
+            return self
 
     def announced(self, notes: Mapping[str, Any] | None, *, spoke: bool) -> Memory:
         """After a round: the flow kit's notes as the thinker left them, and the state's opening words given."""
@@ -104,3 +141,9 @@ class Memory:
         same = self.unheard.state == self.flow.state and self.unheard.entered == self.flow.entered
         announced = self.unheard.announced if same else False
         return replace(self, flow=replace(self.flow, announced=announced), unheard=None)
+
+
+def _known(effect: str, effects: frozenset[str]) -> None:
+    """Raise Refused for an effect that is not the call's own."""
+    if effect not in effects:
+        raise Refused("there is no such effect in this call")

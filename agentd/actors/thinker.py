@@ -6,6 +6,7 @@ round that is running.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -13,14 +14,17 @@ import trio
 
 from agentd import limits
 from agentd.actors.kit import Mailbox, open_jobs
-from agentd.messages import NewEpoch, Reply, ReplyEnd, RoundDone, Segment, ThinkFailed, ThinkRequest
+from agentd.messages import ClaimStopped, Effect, NewEpoch, Reply, ReplyEnd, RoundDone, Segment, ThinkFailed, ThinkRequest
 from agentd.providers.base import Thinker
 
 _CUT: Final = " …"
 
 
 class ThinkerActor:
-    """One call's mind. `speaker` is the media plane's next station, `report` the conductor's mailbox."""
+    """One call's mind. `speaker` is the media plane's next station, `report` the conductor's mailbox.
+
+    `truth` answers what is said in place of a sentence that claims what the effects do not bear out, None for any other.
+    """
 
     def __init__(
         self,
@@ -28,8 +32,10 @@ class ThinkerActor:
         speaker: Mailbox[Segment | ReplyEnd | NewEpoch],
         report: Mailbox[object],
         thinkers: tuple[Thinker, ...],
+        truth: Callable[[str, tuple[Effect, ...]], str | None],
     ) -> None:
         self._mailbox, self._speaker, self._report, self._thinkers = mailbox, speaker, report, thinkers
+        self._truth = truth
 
     async def run(self, provider: int) -> None:
         """Think until cancelled. Cancelled: the round is dropped; segments that were handed over stand.
@@ -55,13 +61,23 @@ class ThinkerActor:
             self._reply, self._said = request.reply, []
         began, first = trio.current_time(), None
 
-        async def say(segment: Segment) -> None:
-            nonlocal first
-            first = first or trio.current_time()
-            if len(self._said) < limits.SEGMENTS:
-                self._said.append(segment.text)
-                await self._speaker.send(_bounded(segment))
+        number = request.next_segment
 
+        async def say(segment: Segment) -> None:
+            nonlocal first, number
+            first = first or trio.current_time()
+            if len(self._said) >= limits.SEGMENTS or (request.ask is not None and segment.text.endswith("?")):
+                return
+            truth = self._truth(segment.text, request.effects)
+            if truth is not None:
+                await self._report.send(ClaimStopped(request.reply, segment.text, first))
+                segment = replace(segment, text=truth, answer_from=None)
+            self._said.append(segment.text)
+            await self._speaker.send(_bounded(replace(segment, index=number)))
+            number += 1
+
+        for told in request.tells:
+            await self._speaker.send(_bounded(told))
         with trio.move_on_after(limits.THINK_S) as patience:
             thought = await self._thinker.think(request, say)
         now = trio.current_time()
@@ -72,7 +88,10 @@ class ThinkerActor:
         # First the conductor, then the end of the reply on the media plane: it must not be heard before it is known.
         await self._report.send(replace(done, notes=thought.notes, understood=thought.understood))
         if not thought.proposals:
-            await self._speaker.send(ReplyEnd(request.reply, len(self._said)))
+            if request.ask is not None:
+                await self._speaker.send(_bounded(replace(request.ask, index=number)))
+                number += 1
+            await self._speaker.send(ReplyEnd(request.reply, number))
 
 
 def _bounded(segment: Segment) -> Segment:

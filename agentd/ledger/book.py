@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentd.ledger.events import Clock
 from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told
-from agentd.messages import Mode, Owed
+from agentd.messages import Mode, Owed, RowChanged
 
 QUESTIONS = frozenset({Mode.ASK, Mode.CHECK, Mode.RISK})
 
@@ -55,12 +55,37 @@ class Book:
     @property
     def settled(self) -> bool:
         """Whether every row is settled, or waits for a human."""
-        return all(row.settled or row.stuck for row in self.rows)
+        return all(row.settled or blocked(self, row) for row in self.rows)
 
 
 def unresolved(book: Book, old: Row) -> Row | None:
     """The open row that revises `old` and has not been got yet; until it is, `old` is neither kept nor told again."""
     return next((row for row in book.rows if row.replaces == old.id and row.open and row.fact is not Fact.THERE), None)
+
+
+def lineage(book: Book, name: str) -> tuple[Row, ...]:
+    """The row of that name with all that it revises and all that revise it, in their order."""
+    first = book.row(name)
+    while first and (older := book.row(first.replaces)):
+        first = older
+    names = {first.id} if first else set()
+    for row in book.rows:
+        if row.replaces in names:
+            names.add(row.id)
+    return tuple(row for row in book.rows if row.id in names)
+
+
+def standing(book: Book, name: str) -> Row | None:
+    """Of the rows that revised one another, the one that a further revision takes the place of: the latest that was got."""
+    alive = [row for row in lineage(book, name) if not (row.dropped or row.failed or row.taken_back)]
+    got = [row for row in alive if row.kept or row.fact is Fact.THERE]
+    return (got or alive or [None])[-1]
+
+
+def same_act(book: Book, row: Row) -> list[Row]:
+    """The earlier rows that are the same act, by the declared identity."""
+    same = (row.tool, row.identity, row.kind)
+    return [other for other in book.rows if other.seq < row.seq and (other.tool, other.identity, other.kind) == same]
 
 
 def protector(book: Book, row: Row) -> Row | None:
@@ -75,21 +100,54 @@ def undoing(book: Book, row: Row) -> bool:
     return row.taken_back or any(not other.failed for other in others)
 
 
+def needed(book: Book, row: Row) -> list[Row]:
+    """The causes of a row: what it needs, or what it takes back."""
+    names = (*row.needs, row.of) if row.kind is Kind.TAKE_BACK else row.needs
+    return [need for name in names if (need := book.row(name))]
+
+
 def ready(book: Book, row: Row) -> bool:
-    """Whether a row that acts on keep has its causes: a deferred one all of them settled, a pivot prepared."""
-    needs = [need for name in row.needs if (need := book.row(name))]
-    if row.kind is Kind.PIVOT:
-        return all(need.fact in {Fact.THERE, Fact.CONFIRMED} and not need.dropped for need in needs)
-    if row.kind is Kind.NOTICE:
-        about = book.row(row.of)
-        return about is None or about.settled or about.stuck
-    return all(need.done for need in needs)
+    """Whether a row that acts on keep has its causes: a pivot prepared, all others done; a notice, that its row is settled."""
+    needs = needed(book, row)
+    match row.kind:
+        case Kind.NOTICE:
+            about = book.row(row.of)
+            return about is None or about.settled or blocked(book, about)
+        case Kind.TAKE_BACK:
+            return all(need.done for need in needs)
+        case Kind.PIVOT:
+            there = {Fact.THERE, Fact.CONFIRMED}
+            return all(need.fact in there and not need.dropped and not undoing(book, need) for need in needs)
+        case _:
+            return all(need.done and not undoing(book, need) for need in needs)
 
 
 def lost(book: Book, row: Row) -> bool:
     """Whether a cause of the row is gone for good."""
-    needs = [need for name in row.needs if (need := book.row(name))]
-    return any(need.dropped or need.fact is Fact.ABSENT or need.taken_back for need in needs)
+    return any(need.dropped or need.fact is Fact.ABSENT or need.taken_back for need in needed(book, row))
+
+
+def blocked(book: Book, row: Row) -> bool:
+    """Whether nothing but a human moves the row any more: it is stuck, or what it waits for is."""
+    pivot = protector(book, row) if row.open else None
+    return row.stuck or _waits(book, row) or bool(pivot and _waits(book, pivot))
+
+
+def _waits(book: Book, row: Row) -> bool:
+    causes = needed(book, row) if row.kept and row.fact is Fact.UNSENT else []
+    return any(cause.stuck or _waits(book, cause) for cause in causes)
+
+
+def changes(before: Book, book: Book) -> tuple[RowChanged, ...]:
+    """What a step did to the rows."""
+    known = {row.id: row for row in before.rows}
+    return tuple(_change(known.get(row.id), row) for row in book.rows if known.get(row.id) != row)
+
+
+def _change(old: Row | None, row: Row) -> RowChanged:
+    final = row.done and not (old and old.done)
+    columns = (row.fact.value, row.verdict.value, row.told.value, row.stuck, row.why)
+    return RowChanged(row.id, row.tool, row.kind.value, *columns, final=final)
 
 
 def owed(book: Book) -> tuple[Owed, ...]:
@@ -102,24 +160,25 @@ def owed(book: Book) -> tuple[Owed, ...]:
 
 
 def _owed(book: Book, row: Row) -> Mode | None:
-    if row.open:
-        if unresolved(book, row):
-            return None
-        if row.risky and not row.risked:
-            return Mode.RISK
-        return _owed_open(book, row)
-    if undoing(book, row):
+    if undoing(book, row) or unresolved(book, row):
         return None
+    if row.open:
+        return Mode.RISK if row.risky and not row.risked else _owed_open(book, row)
     if row.done:
         return Mode.TELL if row.told is not Told.TOLD else None
-    if row.settled and row.told is not Told.NO and not row.aware:
-        return Mode.UNTELL
-    return None
+    return Mode.UNTELL if row.settled and misled(row) else None
+
+
+def misled(row: Row) -> bool:
+    """Whether the caller may believe what is not so."""
+    return not row.aware and (row.failed or (row.dropped and row.told is not Told.NO))
 
 
 def _owed_open(book: Book, row: Row) -> Mode | None:
     ready_to_tell = row.fact is Fact.THERE if row.before else ready(book, row) or row.kind is Kind.DEFERRED
-    if not ready_to_tell or row.stale:
+    if not ready_to_tell or row.stale or protector(book, row):
+        return None
+    if row.kind is Kind.PIVOT and any(need.stale or unresolved(book, need) for need in needed(book, row)):
         return None
     if row.kind is Kind.PIVOT or row.traits.keep_on == "yes":
         return Mode.ASK

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from agentd.errors import InternalBug
 from agentd.ledger.book import Book, Telling
-from agentd.ledger.events import Action, Arm, Clock, Disarm, Tell
-from agentd.ledger.row import Row
+from agentd.ledger.events import Action, Arm, Ask, Clock, Disarm, Send, Tell
+from agentd.ledger.row import Fact, Kind, Row, Told, Traits, Verdict, Why
+from agentd.messages import Status
+
+ARROWS: Final = {Ask.DO: Fact.SENT, Ask.ACT: Fact.SENT, Ask.CONFIRM: Fact.CONFIRMING, Ask.UNDO: Fact.UNDOING}
+"""What a row is while a request is under way."""
+
+NOTICE: Final = Traits(honours_key=True)
+"""Notices leave by our own outbox, to receivers that drop a key that they have seen."""
 
 
 class Draft:
@@ -35,28 +42,57 @@ class Draft:
         self.set(rows=tuple(changed if other.id == row.id else other for other in self.book.rows))
         return changed
 
+    # ── Rows that are born ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, row: Row) -> None:
+        """Open a row, behind all others."""
+        self.set(rows=(*self.book.rows, replace(row, call=self.book.call, seq=len(self.book.rows))))
+        if row.open:
+            self.arm(Clock.OPEN, row.id, row.traits.open_for)
+
+    def add_take_back(self, name: str, row: Row, use: str, at: float) -> None:
+        """12: a row of its own; the caller's own request is its bound yes."""
+        born = Row(name, "", 0, row.tool, Kind.TAKE_BACK, row.traits, row.args, resource=row.resource, of=row.id, use=use)
+        self.add(replace(born, verdict=Verdict.KEEP, why=Why.YES, result=row.result, opened=at))
+
+    def add_fresh(self, row: Row) -> None:
+        """6: the same hold once more, which takes the place of a stale one."""
+        begun = {"sends": 0, "tries": 0, "result": "", "expires": 0.0, "fact": Fact.UNSENT, "told": Told.NO, "use": ""}
+        self.add(replace(row, id=f"{row.id}.r", replaces=row.id, stale=False, refreshed=True, **begun))
+
+    def add_notice(self, row: Row) -> None:
+        """16: the one notice that the caller is owed about a row."""
+        born = Row(f"{row.id}.notice", "", 0, row.tool, Kind.NOTICE, NOTICE, of=row.id, opened=row.opened)
+        self.add(replace(born, verdict=Verdict.KEEP, why=Why.BORN))
+
+    # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, row: Row, ask: Ask) -> None:
+        """The arrow is on record before the request leaves."""
+        again = row.fact is ARROWS[ask]
+        self.put(row, fact=ARROWS[ask], sends=(row.sends if again else 0) + 1, tries=(row.tries if again else 0) + 1)
+        self.actions.append(Send(row.id, ask))
+
+    # ── Tellings, outcomes, deadlines ────────────────────────────────────────────────────────────────────────────────
+
     def telling(self, key: str) -> Telling | None:
         """The telling of that segment."""
         return next((telling for telling in self.book.tellings if telling.key == key), None)
 
     def being_told(self, row: Row) -> bool:
-        """Whether a telling of the row is on its way, or waits for the caller's answer."""
-        return any(telling.row == row.id for telling in self.book.tellings)
+        """Whether a telling of the row, or of what needs it, is on its way or waits for the caller's answer."""
+        return any(telling.row == row.id or row.id in self.get(telling.row).needs for telling in self.book.tellings)
 
-    def tell(self, use: str, row: str, status: str, why: str) -> None:
+    def tell(self, use: str, row: str, status: Status, why: str) -> None:
         """Answer a tool call."""
         self.actions.append(Tell(use, row, status, why))
 
-    def outcome(self, name: str, status: str, why: str) -> None:
+    def outcome(self, name: str, status: Status, why: str) -> None:
         """Answer the tool call that opened a row, if it still waits: each gets exactly one outcome."""
         row = self.get(name)
         if row.use:
             self.put(row, use="")
             self.tell(row.use, row.id, status, why)
-
-    def fail_use(self, row: Row) -> None:
-        """The tool call's outcome, where its row was let go."""
-        self.outcome(row.id, "refused", f"it was let go: {row.why}")
 
     def arm(self, clock: Clock, name: str, seconds: float) -> None:
         """Set a deadline of a row, or of the call ("")."""
@@ -69,7 +105,16 @@ class Draft:
             self.set(armed=self.book.armed - {(clock, name)})
             self.actions.append(Disarm(clock, name))
 
-    def forget_clocks(self, row: Row) -> None:
+    def forget_told(self, row: Row) -> None:
+        """What was played of a row's tellings waits for no answer any more."""
+        self.set(tellings=tuple(t for t in self.book.tellings if t.row != row.id or t.played is None))
+
+    def forget_verdict_clocks(self, row: Row) -> None:
         """A verdict was given: what waited for it need not any more."""
         for clock in (Clock.GUARD, Clock.OPEN, Clock.STALE):
+            self.disarm(clock, row.id)
+
+    def forget_clocks(self, row: Row) -> None:
+        """The world has settled it."""
+        for clock in (Clock.RETRY, Clock.EXPIRES):
             self.disarm(clock, row.id)

@@ -8,7 +8,7 @@ refused, and what has to be known waits in its place until the record takes it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -38,6 +38,7 @@ from agentd.ledger.events import (
 from agentd.ledger.hands import Hands
 from agentd.ledger.row import Row
 from agentd.ledger.rules import recover, step
+from agentd.messages import Reply
 
 AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0)
 """A record that takes no writes is tried again so soon; the last one for ever."""
@@ -46,11 +47,14 @@ AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0)
 class Record(Protocol):
     """Where rows are written down."""
 
-    async def write(self, rows: tuple[Row, ...]) -> None:
+    async def write(self, rows: Sequence[Row]) -> None:
         """Sync rows, all or none. Raises LedgerDown or Fenced. Cancelled: they may be on record or not."""
 
-    def may_send(self, seconds: float) -> bool:
-        """Whether the rows will still be ours when a request of so many seconds is over."""
+    async def end(self) -> None:
+        """The call is over, and its rows know. Raises as `write`. Cancelled: it may be on record."""
+
+    async def may_send(self, seconds: float) -> bool:
+        """Whether the rows will still be ours when a request of so many seconds is over. Cancelled: nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """All events up to `mark` were taken."""
+    """All events up to this mark were taken: the caller's words for `reply`, or what came before them (None)."""
 
-    mark: object
+    reply: Reply | None
 
 
 Report = Moved | Down | Reached | Tell | Release | Void
@@ -90,6 +94,7 @@ class Driver:
         self._record, self._hands, self._start, self._report = record, hands, start, report
         self._inbox: deque[Event | Reached] = deque()
         self._backlog: deque[Event] = deque()
+        self._finishing = False
         self._failures = 0
         self._again_at = float("inf")
         self._wake = trio.Event()
@@ -110,15 +115,20 @@ class Driver:
                 return
             await trio.sleep(self._pause())
 
-    async def run(self, *, until_settled: bool = False) -> None:
-        """Drive until cancelled, or until nothing is left but what waits for humans.
+    def finish(self) -> None:
+        """Let `run` return once nothing is left but what waits for humans."""
+        self._finishing = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Drive until cancelled, or finished.
 
         Cancelled: a step in the making may be on record or not, and none of its actions is done; requests that are under way
         belong to the pieces of work that were started.
         """
         while True:
             await self._take_all()
-            if until_settled and (self.fenced or (self.book.settled and not self._backlog)):
+            if self._finishing and (self.fenced or (self.book.settled and not self._backlog)):
                 return
             self._wake = trio.Event()
             if not self._inbox:
@@ -217,6 +227,6 @@ class Driver:
 
     async def _sent(self, row: Row, ask: Ask) -> Answer:
         """Cancelled: as `_request`."""
-        if not self._record.may_send(row.traits.timeout):
+        if not await self._record.may_send(row.traits.timeout):
             return NotSent("this process may be about to lose its rows")
         return await self._hands.send(row, ask)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agentd.ledger.row import Kind, Traits
-from agentd.messages import Mode
+from agentd.messages import Mode, Status
 
 # ── Answers of the world ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -267,7 +267,7 @@ class Tell:
 
     use: str
     row: str
-    status: str
+    status: Status
     why: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agentd.ledger.events import Answer, Ask
+from agentd.ledger.events import Answer, Ask, NotSent
 from agentd.ledger.row import Row
 
 
@@ -16,3 +16,14 @@ class Hands(Protocol):
 
         Cancelled: whether the request was carried out is not known.
         """
+
+
+class NoHands:
+    """Those of a call whose flow is not here, for the reason `why`: nothing is sent, and a human is told."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def send(self, row: Row, ask: Ask) -> Answer:
+        """See Hands. Cancelled: nothing was sent."""
+        return NotSent(self._why)

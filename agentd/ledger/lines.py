@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from agentd.ledger.book import Book, undoing
 from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Why
@@ -35,7 +35,11 @@ def _effects(book: Book, label: Label) -> Iterator[Effect]:
     for row in book.rows:
         if row.kind in SPOKEN and not (row.refreshed and row.dropped):
             state, line = _line(book, row, label(row))
-            yield Effect(row.id, row.tool, json.loads(row.args or "{}"), state, line)
+            yield Effect(row.id, row.tool, row.kind.value, _plain(row.args), _plain(row.result), state, line)
+
+
+def _plain(text: str) -> Any:
+    return json.loads(text) if text else None
 
 
 def _line(book: Book, row: Row, what: str) -> tuple[str, str]:

@@ -125,7 +125,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Start a reply: its first round. `added` are the caller's new words, begun at sample `onset`; the ledger hears them first."""
+    """Start a reply: its first round. The ledger hears `added` first: the caller's new words, begun at sample `onset`."""
 
     reply: Reply
     why: Why

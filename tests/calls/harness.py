@@ -6,7 +6,7 @@ import array
 import datetime as dt
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,12 @@ from agentd.actors.transport import MediaCounts, Sink, SocketClosed
 from agentd.audio.recording import Unrecorded
 from agentd.call import Call, Engines, Surroundings
 from agentd.carriers.sautikit.media import SautikitMedia
+from agentd.flow.hands import FlowHands
 from agentd.flow.model import Flow
+from agentd.ledger.book import Book
+from agentd.ledger.codec import CallFacts
+from agentd.ledger.ledger import Ledger
+from agentd.ledger.row import Row
 from agentd.messages import Logged, Said
 from agentd.offload import Inline, Offload
 from agentd.providers.base import Recognizer, Thinker, Voice, VoiceActivity
@@ -92,6 +97,10 @@ class EventLog:
 
     def commands(self) -> list[str]:
         return [command for entry in self.entries for command in entry.commands]
+
+    def interrupted(self) -> bool:
+        """Whether a suspected barge-in was confirmed."""
+        return any(e.before == "yielding" and any(c.startswith("new epoch") for c in e.commands) for e in self.entries)
 
 
 class Telephone:
@@ -272,6 +281,20 @@ class Telephone:
         self.socket.to_daemon.close()
 
 
+class Paper:
+    """A ledger's page that keeps nothing: for calls in which the record does not matter."""
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def end(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def may_send(self, seconds: float) -> bool:
+        await trio.lowlevel.checkpoint()
+        return True
+
+
 @dataclass
 class Scene:
     """A call under test."""
@@ -282,6 +305,7 @@ class Scene:
     socket: MemorySocket
     outcome: str = ""
     handed_over: list[tuple[Memory, str]] = field(default_factory=list)
+    adopted: list[Book] = field(default_factory=list)
     over: trio.Event = field(default_factory=trio.Event)
 
     def conversation(self) -> list[tuple[str, str]]:
@@ -338,6 +362,7 @@ async def telephone_call(
     echo: bool = False,
     stereo: bool = False,
     offload: Offload | None = None,
+    ledger: Ledger | None = None,
     sink: Sink | None = None,
     limit: float = 600.0,
     alone: bool = True,
@@ -365,12 +390,21 @@ async def telephone_call(
         chain(recognizer, speech.ReadingRecognizer()), chain(thinker, None), chain(voice, speech.WritingVoice()), vad
     )
     counts = MediaCounts(late=lambda _: None)
+    facts, began = CallFacts("call-1", flow.name, "+15550123", "+15550100", NOON.timestamp()), trio.current_time()
+
+    def wall() -> dt.datetime:
+        return NOON + dt.timedelta(seconds=trio.current_time() - began)
+
+    offload = offload or Inline()
+    hands = FlowHands(flow, offload, wall, call_from=facts.caller, call_to=facts.called)
+    page = Paper() if ledger is None else ledger.page(facts)
+    adopted: list[Book] = []
     around = Surroundings(
-        "+15550123", "token", log, sink or Unrecorded(), counts, offload or Inline(), hand_over, lambda: None, lambda: NOON
+        facts, page, hands, adopted.append, "token", log, sink or Unrecorded(), counts, offload, hand_over, lambda: None, wall
     )
     tasks = trio.lowlevel.current_statistics().tasks_living
     call = Call(flow, Lines(flow, canned), engines, socket, codec, around, timing or Timing())
-    scene = Scene(phone, log, call, socket)
+    scene = Scene(phone, log, call, socket, adopted=adopted)
     async with trio.open_nursery() as nursery:
 
         async def answer() -> None:

@@ -108,7 +108,7 @@ async def test_a_caller_who_goes_on_before_the_reply_reopens_the_turn_and_its_pa
     assert script.asked() == ["i want a table", "i want a table for two people"]
     assert scene.caller() == ["i want a table for two people"]
     assert "many" not in scene.phone.sentence()
-    assert "freeze" not in scene.log.commands(), "reopening is no barge-in"
+    assert "hold" not in scene.log.commands(), "reopening is no barge-in"
 
 
 async def test_a_turn_may_reopen_twice(autojump_clock: object) -> None:
