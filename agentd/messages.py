@@ -509,7 +509,7 @@ class ThinkRequest:
 
     `why`: reply (the caller spoke) | opening (greet) | silence (prompt number `prompt`) | misheard (there was speech but no
     words). `wall` is the local date and time as ISO 8601 with offset. `tells` are the machine's own sentences, spoken before
-    the round's; `next_segment` counts from behind them. `ask` is its question, spoken where the reply ends; the round asks
+    the round's; the reply's next segment has the index `next_segment`. `ask` is its question, spoken where the reply ends; the round asks
     none then. `took` is what the ledger has taken the words for, as in `Ruled`.
     """
 
@@ -535,7 +535,8 @@ class RoundDone:
     """The thinker's round is over: it has said `said` so far in this reply and asks for `proposals`.
 
     No proposals: the reply is complete. `notes` replaces the flow kit's notes. Not `understood`: all it says is that the
-    words made no sense.
+    words made no sense. `next_segment` is the index behind its last segment; not `told`: the request's `tells` were held
+    back, since the round revises, or takes back, what they tell.
     """
 
     reply: Reply
@@ -547,6 +548,8 @@ class RoundDone:
     at: float
     notes: Mapping[str, Any] | None = None
     understood: bool = True
+    next_segment: int = 0
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

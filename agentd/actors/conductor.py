@@ -269,7 +269,9 @@ class Conductor:
         for outcome in outcomes:
             if isinstance(outcome.proposal, Retract) and outcome.status == "done":
                 self._effects.tell(ledger.Retracted(outcome.proposal.effect))
-        self._index += len(done.said) - self._round.said
+        self._index = done.next_segment
+        if not done.told:
+            self._effects.forget_queued()
         self._round = _Round(done.round, outcomes, tools, len(done.said))
         self._watch_consent()
         if self._attending is not None:
@@ -407,8 +409,6 @@ class Conductor:
         """Ask the thinker for a round."""
         assert self._think is not None
         think, now = self._think, self._now()
-        tells = self._effects.tells(think.reply, self._index, now)
-        self._index += len(tells)
         self._ports.thinker.send_nowait(
             ThinkRequest(
                 think.reply,
@@ -423,7 +423,7 @@ class Conductor:
                 self._index,
                 self._wall().isoformat(),
                 self._effects.told(),
-                tells,
+                self._effects.tells(think.reply, now),
                 self._effects.ask(think.reply, now),
                 self._took if think.why is Why.REPLY else "",
             )
@@ -435,8 +435,8 @@ class Conductor:
             self.memory = self.memory.escalated(self._flow, self._now())
         index = self._index if say.line is Line.FILLER else 0
         if say.line is not Line.FILLER and say.line is not Line.APOLOGY:
-            for told in self._effects.tells(say.reply, 0, self._now()):  # before the last words, what is open
-                self._ports.speaker.send_nowait(told)
+            for told in self._effects.tells(say.reply, self._now()):  # before the last words, what is open
+                self._ports.speaker.send_nowait(replace(told, index=index))
                 index += 1
         self._index = index + 1
         text = self._lines.text(say.line, self.memory.flow, self._now())

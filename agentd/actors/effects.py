@@ -96,26 +96,26 @@ class Effects:
         doubt = "outcome unknown: say that a person will check; never retry, never say done or failed."
         return tuple(replace(effect, state="unknown", line=doubt) for effect in self.known)
 
-    def tells(self, reply: Reply, first: int, now: datetime) -> tuple[Segment, ...]:
-        """The owed statements that the reply does not have yet, as its segments from index `first` on."""
+    def tells(self, reply: Reply, now: datetime) -> tuple[Segment, ...]:
+        """The owed statements that the reply does not have yet. Whoever speaks them gives them their places."""
         owed = [item for item in self._due(questions=False) if item not in self._queued]
         self._queued.update(owed)
-        return tuple(self._segment(reply, first + place, item, now) for place, item in enumerate(owed))
+        return tuple(self._segment(reply, item, now) for item in owed)
 
     def ask(self, reply: Reply, now: datetime) -> Segment | None:
-        """The owed question; one at a time, since a yes must be to one of them. Whoever speaks it gives it its place."""
+        """The owed question; one at a time, since a yes must be to one of them."""
         owed = self._due(questions=True)
-        return self._segment(reply, 0, owed[0], now) if owed else None
+        return self._segment(reply, owed[0], now) if owed else None
 
     def _due(self, *, questions: bool) -> list[tuple[str, Mode]]:
         known = {effect.id for effect in self.known}
         return [] if self.down else [item for item in self._owed if item[0] in known and (item[1] in QUESTIONS) is questions]
 
-    def _segment(self, reply: Reply, index: int, owed: tuple[str, Mode], now: datetime) -> Segment:
+    def _segment(self, reply: Reply, owed: tuple[str, Mode], now: datetime) -> Segment:
         name, mode = owed
         effect = self.find(name)
         assert effect is not None
         line = telling(self._flow, effect, mode, now)
         told = len(line.text) if line.told is None else line.told
         asks = (line.answer_from or told) if mode in QUESTIONS else None
-        return Segment(reply, index, line.text, asks, effect=name, mode=mode, told_from=told)
+        return Segment(reply, 0, line.text, asks, effect=name, mode=mode, told_from=told)

@@ -14,7 +14,21 @@ import trio
 
 from agentd import limits
 from agentd.actors.kit import Mailbox, open_jobs
-from agentd.messages import ClaimStopped, Effect, NewEpoch, Reply, ReplyEnd, RoundDone, Segment, ThinkFailed, ThinkRequest
+from agentd.messages import (
+    ClaimStopped,
+    Effect,
+    NewEpoch,
+    Proposal,
+    Reply,
+    ReplyEnd,
+    Retract,
+    RoundDone,
+    Segment,
+    TakeBack,
+    ThinkFailed,
+    ThinkRequest,
+    UseTool,
+)
 from agentd.providers.base import Thinker
 
 _CUT: Final = " …"
@@ -59,39 +73,52 @@ class ThinkerActor:
         """One round. Cancelled: what was said stands, nothing more is reported."""
         if request.reply != self._reply:
             self._reply, self._said = request.reply, []
-        began, first = trio.current_time(), None
+        began, first, number = trio.current_time(), None, request.next_segment
+        tells = list(request.tells)
 
-        number = request.next_segment
+        async def speak(segment: Segment) -> None:
+            nonlocal number
+            await self._speaker.send(_bounded(replace(segment, index=number)))
+            number += 1
+
+        async def tell() -> None:
+            while tells:
+                await speak(tells.pop(0))
 
         async def say(segment: Segment) -> None:
-            nonlocal first, number
+            nonlocal first
             first = first or trio.current_time()
             if len(self._said) >= limits.SEGMENTS or (request.ask is not None and segment.text.endswith("?")):
                 return
+            await tell()
             truth = self._truth(segment.text, request.effects)
             if truth is not None:
                 await self._report.send(ClaimStopped(request.reply, segment.text, first))
                 segment = replace(segment, text=truth, answer_from=None)
             self._said.append(segment.text)
-            await self._speaker.send(_bounded(replace(segment, index=number)))
-            number += 1
+            await speak(segment)
 
-        for told in request.tells:
-            await self._speaker.send(_bounded(told))
         with trio.move_on_after(limits.THINK_S) as patience:
             thought = await self._thinker.think(request, say)
         now = trio.current_time()
         if patience.cancelled_caught:
             await self._report.send(ThinkFailed(request.reply, f"no answer within {limits.THINK_S:g} s", now))
             return
+        if not any(map(_takes_back, thought.proposals)):
+            await tell()
+        if not thought.proposals and request.ask is not None:
+            await speak(request.ask)
         done = RoundDone(request.reply, request.round, thought.proposals, tuple(self._said), began, first, now)
+        done = replace(done, notes=thought.notes, understood=thought.understood, next_segment=number, told=not tells)
         # First the conductor, then the end of the reply on the media plane: it must not be heard before it is known.
-        await self._report.send(replace(done, notes=thought.notes, understood=thought.understood))
+        await self._report.send(done)
         if not thought.proposals:
-            if request.ask is not None:
-                await self._speaker.send(_bounded(replace(request.ask, index=number)))
-                number += 1
             await self._speaker.send(ReplyEnd(request.reply, number))
+
+
+def _takes_back(proposal: Proposal) -> bool:
+    """Whether a proposal makes what was told not so: telling it again would be wrong."""
+    return isinstance(proposal, Retract | TakeBack) or (isinstance(proposal, UseTool) and bool(proposal.replaces))
 
 
 def _bounded(segment: Segment) -> Segment:

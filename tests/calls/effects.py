@@ -1,0 +1,86 @@
+"""A flow with one tool of each class, and the world that they change, for scripted calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import trio
+
+from agentd.flow import State, When, compensable, deferred, held, pivot
+from agentd.flow.context import Context
+from agentd.flow.model import Flow
+
+
+@dataclass
+class World:
+    """What the tools have done, by key; `delay` before each answer, in seconds. `log` is what was asked, in order."""
+
+    delay: float = 0.0
+    there: dict[str, str] = field(default_factory=dict)
+    tombs: set[str] = field(default_factory=set)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    fails: dict[str, Exception] = field(default_factory=dict)
+
+    async def ask(self, what: str, key: str, value: str = "") -> None:
+        """Carry out one request. Cancelled: it was carried out or not, as the wire would have it."""
+        self.log.append((what, value))
+        if (error := self.fails.get(what)) is not None:
+            raise error
+        await trio.sleep(self.delay)
+        if what in {"undo", "cancel"}:
+            self.there.pop(key, None)
+            self.tombs.add(key)
+        elif what != "confirm" and key not in self.tombs:
+            self.there[key] = value
+
+    def net(self) -> Counter[str]:
+        """What the world holds."""
+        return Counter(self.there.values())
+
+
+def flow(world: World) -> Flow:
+    """The flow; its tools change `world`."""
+
+    @compensable(tell="You are booked on {day}.", identity=["day"], honours_key=True, tombstone=True)
+    async def book(context: Context, day: str) -> None:
+        await world.ask("book", context.effect, day)
+
+    @book.undo
+    async def unbook(context: Context, day: str) -> None:
+        await world.ask("undo", context.effect, day)
+
+    @held(ask="Shall I hold {day} for you?", tell="I have reserved {day}.", identity=["day"], ttl=300, honours_key=True,
+          tombstone=True)  # fmt: skip
+    async def reserve(context: Context, day: str) -> None:
+        await world.ask("prepare", context.effect, day)
+
+    @reserve.confirm
+    async def confirm(context: Context, day: str) -> None:
+        await world.ask("confirm", context.effect, day)
+
+    @reserve.cancel
+    async def cancel(context: Context, day: str) -> None:
+        await world.ask("cancel", context.effect, day)
+
+    @deferred(tell="I will text you about {day}.", identity=["day"], honours_key=True)
+    async def text(context: Context, day: str) -> None:
+        await world.ask("text", context.effect, day)
+
+    @pivot(
+        ask="Shall I charge {amount} dollars?", tell="I have charged {amount} dollars.", identity=["amount"], honours_key=True
+    )
+    async def charge(context: Context, amount: int) -> None:
+        await world.ask("charge", context.effect, str(amount))
+
+    return Flow(
+        "effects",
+        states=[
+            State("open", say="hello", tools=[book, reserve, text, charge]),
+            State("other", say="elsewhere now"),
+            State("bye", final=True, say="goodbye then"),
+        ],
+        transitions=[When("wants_other", "open", "other", "leave"), When("wants_end", "*", "bye", "goodbye")],
+        goodbye="thanks for calling goodbye",
+        apology="I am sorry something broke",
+    )
