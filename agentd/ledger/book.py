@@ -79,13 +79,38 @@ def standing(book: Book, name: str) -> Row | None:
     """Of the rows that revised one another, the one that a further revision takes the place of: the latest that was got."""
     alive = [row for row in lineage(book, name) if not (row.dropped or row.failed or row.taken_back)]
     got = [row for row in alive if row.kept or row.fact is Fact.THERE]
-    return (got or alive or [None])[-1]
+    return got[-1] if got else alive[-1] if alive else None
+
+
+def revised(book: Book, row: Row) -> Row | None:
+    """The row whose place `row` may take: what was revised before leads to what took its place."""
+    old = standing(book, row.replaces)
+    if old is None or old.tool != row.tool or old.stuck or undoing(book, old) or protector(book, old):
+        return None
+    return old if old.open or old.traits.undo else None
 
 
 def same_act(book: Book, row: Row) -> list[Row]:
     """The earlier rows that are the same act, by the declared identity."""
     same = (row.tool, row.identity, row.kind)
     return [other for other in book.rows if other.seq < row.seq and (other.tool, other.identity, other.kind) == same]
+
+
+def latest(book: Book, tool: str) -> Row | None:
+    """The effect of that tool that another one may need."""
+    found = (row for row in reversed(book.rows) if row.tool == tool and row.kind in SPOKEN - {Kind.TAKE_BACK})
+    return next((row for row in found if not (row.dropped or row.stuck or row.fact is Fact.ABSENT or undoing(book, row))), None)
+
+
+def may_act(book: Book, row: Row) -> bool:
+    """Whether all is gone that stands in the way of a row that acts at once: the risk, the old one, the same act's undoing."""
+    if row.risky and not row.risked:
+        return False
+    old = book.row(row.replaces)
+    if old and row.traits.old_first and not (old.taken_back or (old.settled and not old.done)):
+        return False
+    going = (other for other in same_act(book, row) if other.dropped or undoing(book, other))
+    return all(other.taken_back or (other.dropped and other.settled) for other in going)
 
 
 def protector(book: Book, row: Row) -> Row | None:
@@ -98,6 +123,11 @@ def undoing(book: Book, row: Row) -> bool:
     """Whether a kept row was taken back, or is about to be."""
     others = (other for other in book.rows if other.kind is Kind.TAKE_BACK and other.of == row.id)
     return row.taken_back or any(not other.failed for other in others)
+
+
+def holds(book: Book, row: Row) -> bool:
+    """Whether a row is kept and nothing speaks against it: neither a refusal nor a taking back."""
+    return row.kept and not row.failed and not undoing(book, row)
 
 
 def needed(book: Book, row: Row) -> list[Row]:

@@ -57,8 +57,8 @@ class Draft:
 
     def add_fresh(self, row: Row) -> None:
         """6: the same hold once more, which takes the place of a stale one."""
-        begun = {"sends": 0, "tries": 0, "result": "", "expires": 0.0, "fact": Fact.UNSENT, "told": Told.NO, "use": ""}
-        self.add(replace(row, id=f"{row.id}.r", replaces=row.id, stale=False, refreshed=True, **begun))
+        unsent = replace(row, fact=Fact.UNSENT, told=Told.NO, stale=False, sends=0, tries=0, result="", expires=0.0, use="")
+        self.add(replace(unsent, id=f"{row.id}.r", replaces=row.id, refreshed=True))
 
     def add_notice(self, row: Row) -> None:
         """16: the one notice that the caller is owed about a row."""

@@ -20,8 +20,28 @@ from dataclasses import replace
 from typing import Final
 
 from agentd import limits
-from agentd.ledger.book import CUTS, QUESTIONS, Book, Telling, dependents, lost, owed, protector, ready, undoing, unresolved
-from agentd.ledger.draft import Draft
+from agentd.ledger.book import (
+    CUTS,
+    QUESTIONS,
+    Book,
+    Telling,
+    dependents,
+    holds,
+    latest,
+    lineage,
+    lost,
+    may_act,
+    misled,
+    needed,
+    owed,
+    protector,
+    ready,
+    revised,
+    same_act,
+    undoing,
+    unresolved,
+)
+from agentd.ledger.draft import ARROWS, Draft
 from agentd.ledger.events import (
     Action,
     Answer,
@@ -52,7 +72,7 @@ from agentd.ledger.events import (
     Void,
     Words,
 )
-from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Traits, Verdict, Why
+from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Verdict, Why
 from agentd.messages import Mode
 
 ASK_MARGIN_S: Final = 35.0
@@ -63,8 +83,6 @@ FREEZE_S: Final = 3.0
 
 TRIES: Final = 6
 """Attempts at one request before a human is called."""
-
-ARROWS: Final = {Ask.DO: Fact.SENT, Ask.ACT: Fact.SENT, Ask.CONFIRM: Fact.CONFIRMING, Ask.UNDO: Fact.UNDOING}
 
 
 def step(book: Book, event: Event) -> tuple[Book, tuple[Action, ...]]:
@@ -107,7 +125,7 @@ class Rules(Draft):
                 self._played(event)
             case Cut():
                 self._cut(event)
-            case Suspected():
+            case Suspected() if not self.book.over:
                 self._freeze()
             case Rejected():
                 self._thaw()
@@ -122,6 +140,7 @@ class Rules(Draft):
                         self._drop(row, Why.LEFT)
             case Ended():
                 self.set(over=True, frozen=False, tellings=())
+                self.disarm(Clock.FREEZE, "")
             case Retried(name) | Resolved(name):
                 if row := self.book.row(name):
                     self._mend(row, event)
@@ -134,9 +153,9 @@ class Rules(Draft):
         before = None
         while before != self.book:
             before = self.book
-            if self.book.over:
-                self._close()
             for row in self.book.rows:
+                if self.book.over:
+                    self._close(row.id)
                 self._drive(row.id)
             if self.book.over:
                 self._owe_notices()
@@ -145,141 +164,131 @@ class Rules(Draft):
     # ── Opening a row: rules 13, 7, 10, 12 ───────────────────────────────────────────────────────────────────────────
 
     def _propose(self, new: Proposed) -> None:
-        same = [row for row in self.book.rows if row.tool == new.tool and row.identity == new.identity and row.kind is new.kind]
         if self.book.over or len(self.book.rows) >= limits.EFFECTS:
             self.tell(new.use, "", "refused", "no more effects in this call")
             return
-        risky = False
-        if same and not new.replaces and not same[-1].taken_back:
-            last = same[-1]
-            if last.stuck or (last.in_flight and last.tries > 1):
-                self.tell(new.use, last.id, "unknown", "its outcome is not known; do not retry")
-                return
-            if last.open:
-                self.tell(new.use, last.id, "waiting", "already under way; do not call it again")
-                return
-            if last.kept and not last.failed:
-                if new.traits.repeat == "replay":
-                    self.tell(new.use, last.id, "done", "it was done before")
-                    return
-                risky = new.traits.repeat == "ask" and new.kind is not Kind.PIVOT and new.traits.keep_on != "yes"
-        needs = [self._needed(tool) for tool in new.needs]
+        row = Row(
+            new.id, "", len(self.book.rows), new.tool, new.kind, new.traits, new.args, new.identity, new.resource,
+            replaces=new.replaces, use=new.use, opened=new.at,
+        )  # fmt: skip
+        same = [] if new.replaces else same_act(self.book, row)
+        if self._known(row, same):
+            return
+        needs = [latest(self.book, tool) for tool in new.needs]
         if None in needs:
             self.tell(new.use, "", "refused", f"it needs {' and '.join(new.needs)} first")
             return
-        old = self._replaced(new)
+        old = revised(self.book, row)
         if new.replaces and old is None:
             self.tell(new.use, "", "refused", "there is nothing that it could replace")
             return
         if old and (rival := unresolved(self.book, old)):
             self._drop(rival, Why.REVISED, aware=True)
-        row = Row(
-            new.id, self.book.call, len(self.book.rows), new.tool, new.kind, new.traits, new.args, new.identity, new.resource,
-            tuple(need.id for need in needs if need), old.id if old else "", use=new.use, opened=new.at,
-            risky=risky or bool(old and new.traits.old_first),
-        )  # fmt: skip
-        self.set(rows=(*self.book.rows, row))
-        self.arm(Clock.OPEN, row.id, row.traits.open_for)
-        if not row.before or row.risky:
+        again = any(holds(self.book, other) for other in same)
+        asks = new.kind is Kind.PIVOT or new.traits.keep_on == "yes"
+        risky = new.traits.old_first if old else again and new.traits.repeat == "ask" and not asks
+        self.add(replace(row, needs=tuple(need.id for need in needs if need), replaces=old.id if old else "", risky=risky))
+        if old and not row.before and not risky:
+            self._succeed(self.get(row.id), old)  # 10: nothing was sent, so that there is nothing to wait for
+        if not row.before or risky:
             self.outcome(row.id, "waiting", "nothing is done before the caller has heard of it, or said yes")
+        elif not may_act(self.book, self.get(row.id)):
+            self.outcome(row.id, "waiting", "still letting go of the earlier one; it is done after that")
 
-    def _needed(self, tool: str) -> Row | None:
-        found = [row for row in self.book.rows if row.tool == tool and row.kind in SPOKEN and row.kind is not Kind.TAKE_BACK]
-        good = [row for row in found if not (row.dropped or row.stuck or row.taken_back or row.fact is Fact.ABSENT)]
-        return good[-1] if good else None
+    def _known(self, row: Row, same: list[Row]) -> bool:
+        """13: whether the same act is under way, in doubt, or done and not to be repeated; then that is the outcome."""
+        doubtful = next((other for other in same if other.stuck or (other.in_flight and other.tries > 1)), None)
+        under_way = next((other for other in same if other.open), None)
+        done = [other for other in same if holds(self.book, other)]
+        if doubtful:
+            self.tell(row.use, doubtful.id, "unknown", "its outcome is not known; do not retry")
+        elif under_way:
+            if rival := unresolved(self.book, under_way):  # what was about to be revised is wanted after all
+                self._drop(rival, Why.REVISED, aware=True)
+            self.tell(row.use, under_way.id, "waiting", "already under way; do not call it again")
+        elif done and row.traits.repeat == "replay":
+            self.tell(row.use, done[-1].id, "done" if done[-1].done else "waiting", "it was asked for before")
+        else:
+            return False
+        return True
 
-    def _replaced(self, new: Proposed) -> Row | None:
-        """The row that the new one revises: what was revised before leads to what took its place."""
-        row: Row | None = self.book.row(new.replaces)
-        while row and row.dropped and row.why == Why.REVISED:
-            name = row.id
-            row = next((other for other in reversed(self.book.rows) if other.replaces == name), None)
-        if row is None or row.tool != new.tool or row.dropped or row.failed or row.stuck or row.taken_back:
-            return None
-        return row
+    def _succeed(self, row: Row, old: Row) -> None:
+        """10: the sync that has the new one drops the old, and the new one inherits how far the caller knows."""
+        if row.refreshed:  # the same act: what needs it stays
+            for other in self.book.rows:
+                if other.fact is Fact.UNSENT:
+                    self.put(other, needs=tuple(row.id if need == old.id else need for need in other.needs))
+        self._drop(old, Why.REVISED, aware=True)
+        old = self.get(old.id)
+        if old.why == Why.REVISED:
+            self.put(old, aware=True)
+            self.put(row, told=row.told if old.told is Told.NO else Told.TELLING if old.told is Told.TOLD else old.told)
 
     def _take_back(self, wish: TakenBack) -> None:
         row = self.book.row(wish.row)
-        if row and row.open:
+        if row is None or protector(self.book, row):
+            self.tell(wish.use, wish.row, "refused", "it cannot be taken back now")
+        elif row.stuck:
+            self.tell(wish.use, row.id, "unknown", "its outcome is not known: say that a person will check")
+        elif row.open:
             self._drop(row, Why.RETRACTED, aware=True)
             self.tell(wish.use, row.id, "done", "let go")
-        elif row is None or not (row.done and row.traits.undo) or undoing(self.book, row):
-            self.tell(wish.use, wish.row, "refused", "it cannot be taken back")
+        elif holds(self.book, row) and row.traits.undo:
+            self.add_take_back(wish.id, row, wish.use, wish.at)
         else:
-            self._open_take_back(row, wish.id, wish.use, wish.at)
-
-    def _open_take_back(self, row: Row, name: str, use: str, at: float) -> None:
-        self.set(
-            rows=(
-                *self.book.rows,
-                Row(
-                    name, row.call, len(self.book.rows), row.tool, Kind.TAKE_BACK, row.traits, row.args, resource=row.resource,
-                    of=row.id, use=use, verdict=Verdict.KEEP, why=Why.YES, result=row.result, opened=at,
-                ),
-            )
-        )  # fmt: skip
+            self.tell(wish.use, row.id, "refused", "it cannot be taken back")
 
     # ── The loop: what a row still needs from the world ──────────────────────────────────────────────────────────────
 
     def _drive(self, name: str) -> None:
+        if self.get(name).open:
+            self._give_up(self.get(name))
         row = self.get(name)
         if row.stuck or row.in_flight:
             return
-        if row.open and row.stale and not self.being_told(row) and not unresolved(self.book, row):
-            self._refresh(row)
-        elif row.fact is Fact.UNSENT:
+        if row.fact is Fact.UNSENT:
             self._drive_unsent(row)
-        elif row.fact is Fact.THERE and row.kept and row.kind is Kind.HELD:
-            self._send(row, Ask.CONFIRM)
         elif row.fact is Fact.THERE and row.dropped:
-            self._send(row, Ask.UNDO)
-        elif row.done and row.replaces and (old := self.book.row(row.replaces)) and old.done and not undoing(self.book, old):
-            self._open_take_back(old, f"{row.id}.old", "", row.opened)  # 12: revising what was kept
+            self.send(row, Ask.UNDO)
+        elif row.fact is Fact.THERE and row.kept and row.kind is Kind.HELD:
+            self.send(row, Ask.CONFIRM)
+        elif row.done and row.replaces:
+            self._replace_kept(row)
 
     def _drive_unsent(self, row: Row) -> None:
         if row.dropped:
             self.put(row, fact=Fact.ABSENT)
         elif row.before:
-            if row.open and self._may_act(row):
-                self._send(row, Ask.DO)
+            if row.open and may_act(self.book, row):
+                self.send(row, Ask.DO)
+        elif row.kind is Kind.TAKE_BACK and any(target.failed for target in needed(self.book, row)):
+            self._got(self.put(row, fact=Fact.THERE))  # there is nothing left to undo
         elif lost(self.book, row):
             if row.open:
                 self._drop(row, Why.NEED)
             else:
                 self._refused(row, "what it needs is gone")  # 7, 8
         elif row.kept and ready(self.book, row) and not (self.book.frozen and row.kind in SPOKEN):  # 9: the outbox holds
-            self._send(row, Ask.ACT)
+            self.send(row, Ask.ACT)
 
-    def _may_act(self, row: Row) -> bool:
-        """A row that acts at once waits for what must go first: a yes to the risk, the old one, the same act's undoing."""
-        if row.risky and not row.risked:
-            return False
-        old = self.book.row(row.replaces)
-        if old and row.traits.old_first and old.dropped and not old.settled:
-            return False
-        earlier = (other for other in self.book.rows if other.seq < row.seq and other.tool == row.tool)
-        return all(
-            other.settled or other.stuck for other in earlier if other.dropped and other.identity == row.identity
-        )  # 13: dropping → wait
-
-    def _refresh(self, row: Row) -> None:
-        """6: a hold with too little time left is prepared again, once."""
-        if row.refreshed:
-            self._drop(row, Why.EXPIRED)
+    def _give_up(self, row: Row) -> None:
+        """What was asked about in vain is let go (10); a hold with too little time left is prepared again, once (6)."""
+        if self.book.frozen or self.being_told(row) or protector(self.book, row):
             return
-        fresh = replace(
-            row, id=f"{row.id}.r", seq=len(self.book.rows), replaces=row.id, fact=Fact.UNSENT, stale=False, refreshed=True,
-            sends=0, tries=0, result="", expires=0.0, use="",
-        )  # fmt: skip
-        self.set(rows=(*self.book.rows, fresh))
-        self.arm(Clock.OPEN, fresh.id, fresh.traits.open_for)
+        if row.checks >= CUTS:
+            self._drop(row, Why.UNHEARD)
+        elif row.stale and not row.in_flight and not unresolved(self.book, row):
+            if row.refreshed or any(other.replaces == row.id and other.refreshed for other in self.book.rows):
+                self._drop(row, Why.EXPIRED)
+            else:
+                self.add_fresh(row)
 
-    def _send(self, row: Row, ask: Ask) -> None:
-        """The arrow is on record before the request leaves."""
-        fact = ARROWS[ask]
-        again = row.fact is fact
-        self.put(row, fact=fact, sends=(row.sends if again else 0) + 1, tries=(row.tries if again else 0) + 1)
-        self.actions.append(Send(row.id, ask))
+    def _replace_kept(self, row: Row) -> None:
+        """12: revising what was kept is a new row, then a take-back."""
+        for old in lineage(self.book, row.id):
+            name = f"{old.id}.old"
+            if old.seq < row.seq and old.done and not undoing(self.book, old) and self.book.row(name) is None:
+                self.add_take_back(name, old, "", row.opened)
 
     # ── What the world answers ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -303,12 +312,14 @@ class Rules(Draft):
         match row.fact:
             case Fact.UNDOING:
                 self.put(row, fact=Fact.ABSENT, sends=0, tries=0)
-                self.fail_use(row)
+                self.forget_clocks(row)
             case Fact.CONFIRMING:
                 self.put(row, fact=Fact.CONFIRMED, sends=0, tries=0, result=answer.result or row.result)
+                self.forget_clocks(row)
             case _:
                 expires = answer.expires if row.kind is Kind.HELD else 0.0
-                row = self.put(row, fact=Fact.THERE, sends=0, tries=0, result=answer.result, expires=expires)
+                unsure = row.open and row.kind is Kind.HELD and not answer.lasts  # nobody said how long it lasts
+                row = self.put(row, fact=Fact.THERE, sends=0, tries=0, result=answer.result, expires=expires, stale=unsure)
                 if row.kind is Kind.HELD and answer.lasts:
                     self.arm(Clock.EXPIRES, row.id, answer.lasts)
                     self.arm(Clock.STALE, row.id, max(0.0, answer.lasts - ASK_MARGIN_S))
@@ -319,30 +330,27 @@ class Rules(Draft):
         self.disarm(Clock.RETRY, row.id)
         if row.dropped:
             return
-        if (old := self.book.row(row.replaces)) and old.open:  # 10: get the new, then drop the old
-            self._drop(old, Why.REVISED, aware=True)
-            row = self.put(row, told=row.told if old.told is Told.NO else _inherited(old))
-        if row.kind is Kind.PIVOT:
-            for need in filter(None, map(self.book.row, row.needs)):
+        if row.open and (old := self.book.row(row.replaces)):  # 10: get the new, then drop the old
+            self._succeed(row, old)
+        for need in needed(self.book, row):
+            if row.kind is Kind.PIVOT:
                 self._keep(need, Why.PIVOT)  # 7
-        if row.kind is Kind.TAKE_BACK and (target := self.book.row(row.of)):
-            self.put(target, taken_back=True, aware=True)
+            elif row.kind is Kind.TAKE_BACK:
+                self.put(need, taken_back=True, aware=True)
         self.outcome(row.id, "done", "")
 
     def _refused(self, row: Row, why: str) -> None:
-        """A definite no. Of an undo it is none: then a human must look, unless the hold ends by itself."""
+        """A definite no: to an undo it means that a human must look."""
         if row.fact is Fact.UNDOING:
-            if row.expires and (Clock.EXPIRES, row.id) in self.book.armed:
-                return  # the TTL is the backstop
-            self._stick(row, why)
+            self._stick(self.put(row, sends=0), why)
             return
         row = self.put(row, fact=Fact.ABSENT, error=why)
-        self.disarm(Clock.RETRY, row.id)
+        self.forget_clocks(row)
         self.outcome(row.id, "refused", why)
         if row.open:
             self._drop(row, Why.REFUSED)
         elif row.kind is Kind.PIVOT:
-            for need in filter(None, map(self.book.row, row.needs)):
+            for need in needed(self.book, row):
                 self._drop(need, Why.NEED)  # 7: refused → dropped
 
     def _not_sent(self, row: Row, why: str) -> None:
@@ -351,7 +359,7 @@ class Rules(Draft):
         elif row.fact is Fact.SENT and row.before:
             self._refused(row, why or "busy")
         elif row.tries >= TRIES:
-            self._stick(row, why)
+            self._stick(self.put(row, sends=0), why)
         else:
             self.put(row, sends=0)
             self.arm(Clock.RETRY, row.id, _backoff(row))
@@ -361,7 +369,7 @@ class Rules(Draft):
         if row.tries >= TRIES or self._again(row) is None:
             self._stick(row, why)
         else:
-            self.put(row, error=why)
+            self.put(row, error=why or row.error)
             self.arm(Clock.RETRY, row.id, 0.0 if self.book.over and row.tries <= 1 else _backoff(row))
 
     def _again(self, row: Row) -> Ask | None:
@@ -381,7 +389,7 @@ class Rules(Draft):
             self.put(row, tries=row.tries + 1)
             self.actions.append(Send(row.id, ask))
         else:
-            self._send(row, ask)
+            self.send(row, ask)
 
     def _found(self, row: Row, answer: Answer) -> None:
         """What `status` says is final only where nothing that was sent before can still arrive."""
@@ -391,7 +399,7 @@ class Rules(Draft):
             case Fact.SENT, Found.ABSENT if row.before and row.traits.tombstone:
                 if row.open:
                     self._drop(row, Why.REFUSED)
-                self._send(self.get(row.id), Ask.UNDO)
+                self.send(self.get(row.id), Ask.UNDO)
             case Fact.CONFIRMING, Found.CONFIRMED:
                 self._succeeded(row, Done(row.result))
             case Fact.CONFIRMING, Found.ABSENT:
@@ -405,12 +413,15 @@ class Rules(Draft):
                 self.unknown(row, getattr(answer, "why", ""))
 
     def _stick(self, row: Row, why: str) -> None:
-        """Never closed silently: a human is told; a pivot takes its needs with it."""
-        row = self.put(row, stuck=True, error=why)
+        """Never closed silently: a human is told, unless it is a hold that ends by itself. A pivot takes its needs along."""
         self.disarm(Clock.RETRY, row.id)
+        if row.fact is Fact.UNDOING and (Clock.EXPIRES, row.id) in self.book.armed:
+            self.put(row, error=why or row.error)
+            return
+        self.put(row, stuck=True, error=why or row.error)
         self.outcome(row.id, "unknown", "its outcome is not known: say that a person will check")
-        if row.kind is Kind.PIVOT:
-            for need in filter(None, map(self.book.row, row.needs)):
+        for need in needed(self.book, row):
+            if row.kind is Kind.PIVOT and need.open:
                 self.put(need, stuck=True, error="its pivot is stuck")
 
     # ── Tellings: rules 3, 4, 5, 15 ──────────────────────────────────────────────────────────────────────────────────
@@ -421,7 +432,7 @@ class Rules(Draft):
         if row is None or (event.row, event.mode) not in {(due.effect, due.mode) for due in owed(self.book)}:
             self.actions.append(Void(event.row, event.key))
             return
-        told = {Mode.ASK: Told.ASKED, Mode.CHECK: Told.TELLING, Mode.TELL: Told.TELLING}.get(event.mode, row.told)
+        told = {Mode.ASK: Told.ASKED, Mode.RISK: Told.ASKED, Mode.UNTELL: row.told}.get(event.mode, Told.TELLING)
         if row.told is not Told.TOLD:
             self.put(row, told=told, checks=row.checks + (event.mode is Mode.CHECK))
         self.set(tellings=(*self.book.tellings, Telling(row.id, event.mode, event.key)))
@@ -439,6 +450,8 @@ class Rules(Draft):
             self.put(row, told=Told.TOLD)
         elif telling.mode is Mode.TELL and not self.book.frozen:
             self.arm(Clock.GUARD, row.id, self.book.guard)
+        if not row.open:
+            self.forget_told(row)
 
     def _cut(self, event: Cut) -> None:
         """15: CLEARED or LOST is doubt: it stays open and is told again."""
@@ -447,13 +460,7 @@ class Rules(Draft):
         if telling is None or row is None or telling.played is not None:
             return
         self.set(tellings=tuple(t for t in self.book.tellings if t is not telling))
-        self._unheard(row)
-
-    def _unheard(self, row: Row) -> None:
-        """A telling came to nothing; after two of them we ask, and after two such questions let go."""
-        row = self.put(self.get(row.id), cuts=row.cuts + 1)
-        if row.open and row.checks >= CUTS:
-            self._drop(row, Why.UNHEARD)
+        self.put(row, cuts=row.cuts + 1)
 
     def _freeze(self) -> None:
         """9: marks are recorded, nothing is kept, the outbox holds."""
@@ -485,22 +492,22 @@ class Rules(Draft):
             self.disarm(Clock.GUARD, telling.row)
         match words.says:
             case Says.RETRACT:
-                for row in self.book.rows:
+                for row in reversed(self.book.rows):
                     if row.kind in SPOKEN:
                         self._drop(row, Why.RETRACTED, aware=True)
             case Says.NO if question:
                 self._drop(self.get(question.row), Why.REFUSED_BY_CALLER, aware=True)
             case Says.ASSENT:
+                if question:  # first, since a pivot takes its needs with it
+                    self._yes(self.get(question.row), question.mode)
                 for telling in told:
                     self._keep(self.get(telling.row), Why.ASSENT, told=Told.TOLD)
-                if question:
-                    self._yes(self.get(question.row), question.mode)
             case _ if question and question.mode is Mode.CHECK:
                 self._drop(self.get(question.row), Why.UNHEARD)
         for telling in tellings:
             row = self.get(telling.row)
             if row.open and telling.mode not in {Mode.UNTELL, Mode.RISK} and telling is not question:
-                self._unheard(row)
+                self.put(row, cuts=row.cuts + 1)
 
     def _yes(self, row: Row, mode: Mode) -> None:
         """A bound yes: to this row, with these arguments, to this question."""
@@ -508,21 +515,29 @@ class Rules(Draft):
             return
         if mode is Mode.RISK:
             row = self.put(row, risked=True)
-            if (old := self.book.row(row.replaces)) and row.traits.old_first:
-                self._drop(old, Why.REVISED, aware=True)
+            old = self.book.row(row.replaces)
+            if old and old.open:
+                self._drop(old, Why.REVISED)  # that it is gone is told with the new one, or by itself where that fails
+            elif old and not undoing(self.book, old):
+                self.add_take_back(f"{old.id}.old", old, "", row.opened)
         else:
             self._keep(row, Why.YES, told=Told.TOLD if mode is Mode.CHECK else row.told)
 
     # ── Verdicts: given once ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _keep(self, row: Row, why: Why, told: Told | None = None) -> None:
+        row = self.get(row.id)
         if not row.open:
             return
-        rival = unresolved(self.book, row)
-        if rival:
-            self._drop(rival, Why.KEPT_OTHER, aware=True)
-        self.put(self.get(row.id), verdict=Verdict.KEEP, why=why, told=told or row.told)
-        self.forget_clocks(row)
+        if why is not Why.PIVOT and protector(self.book, row):  # 7: the pivot's answer is its verdict
+            self.put(row, told=told or row.told)
+            return
+        for wanted in (row, *(needed(self.book, row) if row.kind is Kind.PIVOT else ())):
+            if rival := unresolved(self.book, wanted):  # assent to the old drops the new
+                self._drop(rival, Why.KEPT_OTHER, aware=True)
+        row = self.put(row, verdict=Verdict.KEEP, why=why, told=told or row.told)
+        self.forget_verdict_clocks(row)
+        self.forget_told(row)
 
     def _drop(self, row: Row, why: Why, *, aware: bool = False) -> None:
         """With every open row that needs it, in one sync; what a pivot has taken with it waits for the pivot."""
@@ -530,43 +545,40 @@ class Rules(Draft):
         if not row.open or protector(self.book, row):
             return
         self.put(row, verdict=Verdict.DROP, why=why, aware=row.aware or aware)
-        self.forget_clocks(row)
+        self.forget_verdict_clocks(row)
         self.set(tellings=tuple(t for t in self.book.tellings if t.row != row.id))
+        if old := self.book.row(row.replaces):
+            self.forget_told(old)  # 10: the old one stays, and is told again
         for other in tuple(dependents(self.book, row)):
-            self._drop(other, Why.NEED, aware=aware)
-        if not row.in_flight:
-            self.fail_use(self.get(row.id))
+            self._drop(other, Why.NEED)  # 8: which is told
+        self.outcome(row.id, "refused", f"it was let go: {why}")
 
-    def _close(self) -> None:
-        """16: the call is over, or its owner dead; in the order of `needs`, which is that of the rows."""
-        for name in [row.id for row in self.book.rows]:
-            row = self.get(name)
-            if not row.open or row.kind not in SPOKEN:
-                continue
-            if row.told not in {Told.TELLING, Told.TOLD}:
-                self._drop(row, Why.ENDED)
-            elif row.traits.on_doubt == "keep" and self._needs_kept(row) and not protector(self.book, row):
-                self._keep(row, Why.DOUBT)
-            else:
-                self._drop(row, Why.DOUBT)
+    def _close(self, name: str) -> None:
+        """16: the call is over, or its owner dead; what a row needs comes first."""
+        row = self.get(name)
+        if not row.open or row.kind not in SPOKEN:
+            return
+        for need in row.needs:
+            self._close(need)
+        row = self.get(name)
+        if row.told not in {Told.TELLING, Told.TOLD}:
+            self._drop(row, Why.ENDED)
+        elif row.traits.on_doubt == "keep" and self._needs_kept(row):
+            self._keep(row, Why.DOUBT)
+        else:
+            self._drop(row, Why.DOUBT)
 
     def _needs_kept(self, row: Row) -> bool:
-        return all(need.kept and not need.failed for need in filter(None, map(self.book.row, row.needs)))
+        return all(need.kept and not need.failed for need in needed(self.book, row))
 
     def _owe_notices(self) -> None:
-        """The caller must not be left believing what is not so, or not knowing what is."""
+        """16: the caller must not be left believing what is not so, or not knowing what is."""
         for row in self.book.rows:
             if row.kind not in SPOKEN or row.noticed or row.open or undoing(self.book, row):
                 continue
-            untold = row.kept and row.told is not Told.TOLD
-            misled = (row.dropped or row.failed) and row.told is not Told.NO and not row.aware
-            if untold or misled or row.why == Why.DOUBT:
-                self.put(row, noticed=True)
-                notice = Row(
-                    f"{row.id}.notice", row.call, len(self.book.rows), row.tool, Kind.NOTICE, _NOTICE, of=row.id,
-                    verdict=Verdict.KEEP, why=Why.BORN, opened=row.opened,
-                )  # fmt: skip
-                self.set(rows=(*self.book.rows, notice))
+            untold = row.kept and row.told is not Told.TOLD and not row.aware
+            if untold or misled(row) or row.why == Why.DOUBT:
+                self.add_notice(self.put(row, noticed=True))
 
     # ── Deadlines ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -582,6 +594,8 @@ class Rules(Draft):
             heard = any(t.row == name and t.played is not None and t.mode is Mode.TELL for t in self.book.tellings)
             if heard and row.open and not self.book.frozen and not unresolved(self.book, row):
                 self._keep(row, Why.TOLD, told=Told.TOLD)
+        elif clock is Clock.OPEN and self.book.frozen:
+            self.arm(clock, name, FREEZE_S)  # 9: not while the caller may be saying yes
         elif clock is Clock.OPEN:
             self._drop(row, Why.LATE)
         elif clock is Clock.STALE and row.open:
@@ -603,35 +617,26 @@ class Rules(Draft):
         """A human looked. What was dropped stays dropped: where the world still has it, it is undone once more."""
         if not row.stuck:
             return
+        if protector(self.book, row):  # 7: one incident; the pivot is to be resolved
+            if isinstance(event, Resolved) and not event.has:
+                self.put(row, fact=Fact.ABSENT)
+            return
         row = self.put(row, stuck=False, tries=0)
-        if row.kind is Kind.PIVOT:
-            for need in filter(None, map(self.book.row, row.needs)):
-                self.put(need, stuck=False, tries=0)
+        for need in needed(self.book, row):
+            if row.kind is Kind.PIVOT and need.open:
+                self.put(need, stuck=False)
         if isinstance(event, Retried):
-            if row.in_flight and self._again(row) is not None:
-                self._retry(row)
-            elif row.in_flight:
+            if self._again(row) is None:
                 self._stick(row, "it cannot be tried again without doing it twice: look at the remote, and resolve it")
-        elif not event.has:
-            row = self.put(row, sends=1, error=event.why)
-            if row.fact is Fact.UNDOING:
-                self._succeeded(row, Done())
-            elif row.in_flight:
-                self._refused(row, event.why)
-        elif row.fact is Fact.UNDOING:
+            else:
+                self._retry(row)
+        elif event.has and row.fact is Fact.UNDOING:
             self.put(row, fact=Fact.THERE, sends=0)
-        elif row.in_flight:
+        elif event.has or row.fact is Fact.UNDOING:
             self._succeeded(row, Done(row.result))
-
-
-def _inherited(old: Row) -> Told:
-    """10: the new one inherits how far the caller knows: of the old one that is, so that at most a telling has begun."""
-    return Told.TELLING if old.told is Told.TOLD else old.told
+        else:
+            self._refused(self.put(row, sends=1), event.why)
 
 
 def _backoff(row: Row) -> float:
     return float(min(0.5 * 2 ** max(0, row.tries - 1), 30.0))
-
-
-_NOTICE: Final = Traits(honours_key=True)
-"""Notices leave by our own outbox, to receivers that drop a key that they have seen."""
