@@ -14,6 +14,7 @@ from agentd.flow.model import Allowed, Flow
 from agentd.flow.moments import Moment
 from agentd.flow.notes import Notes
 from agentd.flow.refusal import Refused
+from agentd.flow.service import Service
 from agentd.flow.slots import Slots, slot
 from agentd.flow.spoken import FreeText, SpokenDate, SpokenName, SpokenNumber, SpokenPhone, SpokenTime, YesNo
 from agentd.flow.tools import Tool, read
@@ -35,6 +36,7 @@ __all__ = [
     "Moment",
     "Notes",
     "Refused",
+    "Service",
     "Slots",
     "SpokenDate",
     "SpokenName",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, get_type_hints
@@ -19,24 +20,44 @@ RESULT: Final = "result"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Function:
-    """A function that is called by its signature: `names` are arguments, the others parameters for something else.
-
-    `args` is the model of its arguments, `whole` the parameter that takes that model itself, `context` the one that gets the
-    context. `result`: it takes what the first request returned.
-    """
+class Function(ABC):
+    """One thing that a tool does. `args` is the model of the arguments that it takes."""
 
     name: str
-    run: Callable[..., Any]
     args: type[BaseModel]
+
+    @property
+    @abstractmethod
+    def blocking(self) -> bool:
+        """Whether `call` must run off the loop; else it gives an awaitable."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What it is for, in one line."""
+
+    @abstractmethod
+    def call(self, context: Context, args: BaseModel, result: Any = None) -> Any | Awaitable[Any]:
+        """Do it; `result` is what the tool's first function returned. Whatever it raises passes through."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Written(Function):
+    """A Python function, called by its signature: `names` are arguments, the others parameters for something else.
+
+    `whole` is the parameter that takes the arguments' model itself, `context` the one that gets the context. `takes_result`:
+    it has a parameter for what the first function returned.
+    """
+
+    run: Callable[..., Any]
     names: tuple[str, ...] = ()
     whole: str | None = None
     context: str | None = None
-    result: bool = False
+    takes_result: bool = False
 
     @property
     def blocking(self) -> bool:
-        """Whether `call` must run off the loop; else it gives an awaitable."""
+        """See Function."""
         return not inspect.iscoroutinefunction(self.run)
 
     @property
@@ -45,13 +66,13 @@ class Function:
         return (inspect.getdoc(self.run) or "").partition("\n")[0]
 
     def call(self, context: Context, args: BaseModel, result: Any = None) -> Any | Awaitable[Any]:
-        """Run it; whatever it raises passes through."""
+        """See Function."""
         given = {name: getattr(args, name) for name in self.names}
         if self.whole:
             given[self.whole] = args
         if self.context:
             given[self.context] = context
-        if self.result:
+        if self.takes_result:
             given[RESULT] = result
         return self.run(**given)
 
@@ -59,6 +80,8 @@ class Function:
 def first(function: Callable[..., Any] | Function) -> Function:
     """A tool's first function, whose parameters are the tool's arguments; FlowError where one of them cannot be."""
     if isinstance(function, Function):
+        if not function.name:
+            raise FlowError("it begins a tool and has no name", where="endpoint", mend='write name="book", say.')
         return function
     where = f"tool {function.__name__!r}"
     context, fields = None, dict[str, Any]()
@@ -72,7 +95,7 @@ def first(function: Callable[..., Any] | Function) -> Function:
     if len(fields) == 1:
         ((name, (hint, _)),) = fields.items()
         if isinstance(hint, type) and issubclass(hint, BaseModel):
-            return Function(function.__name__, function, hint, whole=name, context=context)
+            return Written(function.__name__, hint, run=function, whole=name, context=context)
     try:
         model = create_model(f"{function.__name__}_args", __config__=ConfigDict(extra="forbid"), **fields)
     except PydanticUserError as error:
@@ -81,7 +104,7 @@ def first(function: Callable[..., Any] | Function) -> Function:
             where=where,
             mend="use SpokenTime, SpokenName, str, int, a Literal or a pydantic model.",
         ) from None
-    return Function(function.__name__, function, model, names=tuple(fields), context=context)
+    return Written(function.__name__, model, run=function, names=tuple(fields), context=context)
 
 
 def further(function: Callable[..., Any] | Function, of: Function) -> Function:
@@ -105,7 +128,9 @@ def further(function: Callable[..., Any] | Function, of: Function) -> Function:
                 where=where,
                 mend=f"{closest(name, [*of.args.model_fields, RESULT])} A Context may be taken too.",
             )
-    return Function(function.__name__, function, of.args, tuple(names), whole, context, result)
+    return Written(
+        function.__name__, of.args, run=function, names=tuple(names), whole=whole, context=context, takes_result=result
+    )
 
 
 def _parameters(function: Callable[..., Any], where: str) -> list[tuple[str, Any, Any]]:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from agentd.errors import FlowError
-from agentd.flow import checks, declare, declaring, slots, tools
+from agentd.flow import checks, declare, declaring, service, slots, tools
 from agentd.flow.model import Flow
 from agentd.flow.nearest import closest
 
@@ -27,6 +27,7 @@ _VOCABULARY: dict[str, Any] = {
     "State": declare.State, "When": declare.When, "Answer": declare.Answer,
     "Flow": Flow, "slot": slots.slot, "read": tools.read,
     "compensable": declaring.compensable, "held": declaring.held, "deferred": declaring.deferred, "pivot": declaring.pivot,
+    "Service": service.Service, "endpoint": service.Service.endpoint,
 }  # fmt: skip
 
 
@@ -98,9 +99,9 @@ def _broken(error: Exception, file: str) -> FlowError:
         return FlowError(error.what, where=f"{where}: {error.where}" if error.where else where, mend=error.mend)
     keyword = _KEYWORD.search(str(error)) if isinstance(error, TypeError) else None
     if keyword:
-        called = keyword[1] if keyword[1] in _VOCABULARY else keyword[2]
+        called = keyword[2] if keyword[2] in _VOCABULARY else keyword[1]
         if called in _VOCABULARY:
-            known = [name for name in inspect.signature(_VOCABULARY[called]).parameters if not name.startswith("_")]
+            known = [name for name in inspect.signature(_VOCABULARY[called]).parameters if name != "self" and name[0] != "_"]
             return FlowError(f"{called} has no {keyword[3]!r}", where=where, mend=closest(keyword[3], known))
     return FlowError(
         f"the module fails to import: {type(error).__name__}: {error}",

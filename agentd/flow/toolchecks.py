@@ -15,6 +15,7 @@ from agentd.errors import FlowError
 from agentd.flow.arguments import RESULT
 from agentd.flow.effects import EffectTool, Part
 from agentd.flow.nearest import closest
+from agentd.flow.service import EFFECT, Endpoint
 from agentd.flow.slots import spoken_of
 from agentd.flow.spoken import IMPLIED
 from agentd.flow.templates import fields
@@ -40,6 +41,7 @@ def problems(flow: Flow) -> Iterator[FlowError]:
     yield from _cards({name: slot.owner.model_fields[name] for name, slot in flow.slots.items()}, "slot")
     for tool in flow.tools.values():
         yield from _arguments(flow, tool)
+        yield from _endpoints(tool)
         yield from _effect(flow, tool) if isinstance(tool, EffectTool) else _reader(flow, tool)
 
 
@@ -100,6 +102,17 @@ def _types(annotation: Any) -> Iterator[type]:
         yield annotation
     for inner in get_args(annotation):
         yield from _types(inner)
+
+
+def _endpoints(tool: Tool) -> Iterator[FlowError]:
+    """Fields of paths, and parts of queries, that are no arguments."""
+    known = set(tool.args.model_fields)
+    for function in tool.parts.values() if isinstance(tool, EffectTool) else (tool.function,):
+        if isinstance(function, Endpoint):
+            where = f"{_where(tool)}, {function.method} {function.path}"
+            for name in (*(name.partition(".")[0] for name in fields(function.path)), *function.query):
+                if name not in known | {EFFECT, RESULT}:
+                    yield FlowError(f"it has {name!r}, which is no argument", where=where, mend=closest(name, known))
 
 
 # ── Readers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
