@@ -33,8 +33,9 @@ demo: $(READY)  ## place three spoken calls on this machine and show them
 	@$(BIN)/agentd demo
 
 test: $(READY)  ## run the tests that take seconds
-	@$(BIN)/python -m pytest -q -m "not slow"
-	@echo 'Left out: the tests marked slow, which .ci/run runs too ($(BIN)/python -m pytest -q -m slow).'
+	@$(BIN)/python -m pytest -q -m "not slow and not postgres"
+	@echo 'Left out: the tests marked slow, and those marked postgres, which need that server (apt install postgresql).'
+	@echo '.ci/run runs them too ($(BIN)/python -m pytest -q -m "slow or postgres").'
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check

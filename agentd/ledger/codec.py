@@ -64,8 +64,8 @@ def row_record(row: Row, vault: Vault, now: float) -> dict[str, Any]:
         "more": json.dumps(more, separators=(",", ":")),
         "digest": vault.digest(row.args),
         "key": vault.name,
-        "sealed": vault.seal(json.dumps([getattr(row, name) for name in _SEALED])),
-        "error": vault.seal(row.error) if row.error else "",
+        "sealed": None if row.args == ERASED else vault.seal(json.dumps([getattr(row, name) for name in _SEALED])),
+        "error": vault.seal(row.error) if row.error else None,
     }
 
 

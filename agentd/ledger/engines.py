@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from agentd.errors import OperatorError
-from agentd.ledger.owners import WAIT_S
+from agentd.errors import LedgerDown, OperatorError
+
+WAIT_S: Final = 0.8
+"""Patience with a lock that another thread or process has: it is held for milliseconds, or for good."""
 
 _PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "wal_autocheckpoint = 8000")
 
@@ -27,6 +32,17 @@ _POSTGRES: Final = {
     "options": f"-c synchronous_commit=on -c lock_timeout={_MS} -c statement_timeout={2 * _MS}"
     f" -c idle_in_transaction_session_timeout={2 * _MS}",
 }
+
+
+@contextmanager
+def turn(lock: Lock) -> Iterator[None]:
+    """Hold a lock, so that a database which hangs hangs one thread, and not all. Raises LedgerDown."""
+    if not lock.acquire(timeout=WAIT_S):
+        raise LedgerDown("an earlier request hangs")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def file_of(url: str) -> Path | None:

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, exists, select, text
+from sqlalchemy import Connection, Engine, TextClause, exists, select, text
 from sqlalchemy.exc import DBAPIError
 
-from agentd.errors import LedgerDown
+from agentd.ledger.engines import turn
 from agentd.ledger.tables import owners
-
-WAIT_S: Final = 0.8
-"""Patience with a lock that another thread or process has: it is held for milliseconds, or for good."""
 
 SKEW_S: Final = 1.0
 """What two clocks may drift apart, and a request may linger on its way, while a lease runs."""
@@ -47,7 +42,7 @@ class Life(Protocol):
         """All owners but `owner` that are dead, as of the transaction of `connection`, until whose end they stay so."""
 
     def close(self, owner: str) -> None:
-        """Let go of the lock."""
+        """Let go of the lock. Raises OSError or LedgerDown."""
 
 
 class Files:
@@ -139,8 +134,7 @@ class Sessions:
 
     def hold(self, owner: str) -> None:
         """See Life."""
-        with self._in_session(owner):
-            pass
+        self._ask(owner, text("SELECT 1"))
 
     def fields(self, connection: Connection) -> dict[str, Any]:
         """See Life."""
@@ -148,15 +142,11 @@ class Sessions:
 
     def renew(self, owner: str, fence: int) -> bool:
         """See Life."""
-        with self._in_session(owner) as session:
-            return session.execute(_RENEW, {"owner": owner, "fence": fence, "lease": self._lease}).rowcount == 1
+        return self._ask(owner, _RENEW, fence=fence, lease=self._lease) == 1
 
     def outlasts(self, owner: str, fence: int, call: str, timeout: float) -> bool:
         """See Life."""
-        lease = max(self._lease, timeout + SKEW_S)
-        with self._in_session(owner) as session:
-            values = {"owner": owner, "fence": fence, "call": call, "lease": lease}
-            return session.execute(_OUTLAST, values).rowcount == 1
+        return self._ask(owner, _OUTLAST, fence=fence, call=call, lease=max(self._lease, timeout + SKEW_S)) == 1
 
     def dead(self, connection: Connection, owner: str) -> list[str]:
         """See Life. The rows of the others stay locked, so that none of them renews meanwhile."""
@@ -169,26 +159,24 @@ class Sessions:
 
     def close(self, owner: str) -> None:
         """See Life."""
-        with self._turn:
+        with turn(self._turn):
             self._drop()
 
-    @contextmanager
-    def _in_session(self, owner: str) -> Iterator[Connection]:
-        """The session; a lost one is replaced. The server may hold the lock for that one yet: then ours comes later."""
-        if not self._turn.acquire(timeout=WAIT_S):
-            raise LedgerDown("the database does not answer")
-        try:
-            if self._session is None:
-                self._session = self._engine.connect()
-            if not self._locked:
-                lock = text("SELECT pg_try_advisory_lock(:key)")
-                self._locked = bool(self._session.scalar(lock, {"key": _number(owner)}))
-            yield self._session
-        except DBAPIError:
-            self._drop()
-            raise
-        finally:
-            self._turn.release()
+    def _ask(self, owner: str, statement: TextClause, **values: Any) -> int:
+        """Run a statement in the session; answers how many rows it met. A session that was lost is replaced, once."""
+        with turn(self._turn):
+            try:
+                return self._ask_once(owner, statement, values)
+            except DBAPIError:
+                self._drop()
+                return self._ask_once(owner, statement, values)
+
+    def _ask_once(self, owner: str, statement: TextClause, values: dict[str, Any]) -> int:
+        if self._session is None:
+            self._session = self._engine.connect()
+        if not self._locked:  # the server may still hold it for a session that we have lost: then it is ours later
+            self._locked = bool(self._session.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _number(owner)}))
+        return self._session.execute(statement, {"owner": owner} | values).rowcount
 
     def _drop(self) -> None:
         if self._session is not None:

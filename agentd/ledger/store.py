@@ -25,10 +25,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from agentd.errors import Fenced, InternalBug, LedgerDown, OperatorError
 from agentd.ledger import tables
 from agentd.ledger.codec import CallFacts, Case, call_facts, call_record, row_of, row_record
-from agentd.ledger.engines import engine_for, file_of, place
-from agentd.ledger.owners import WAIT_S, Files, Life, Sessions
+from agentd.ledger.engines import engine_for, file_of, place, turn
+from agentd.ledger.owners import Files, Life, Sessions
 from agentd.ledger.row import Row, Verdict
-from agentd.ledger.tables import calls, changes, keys, owners, rows
+from agentd.ledger.tables import calls, changes, owners, rows
 from agentd.ledger.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -81,15 +81,13 @@ def open_store(url: str, vault: Vault, *, lease_s: float = 5.0, clock: Callable[
 
 
 def _know_the_keys(connection: Connection, vault: Vault) -> None:
-    used = set(connection.scalars(select(keys.c.name)))
-    if not used <= vault.names:
+    of_rows, of_calls = (select(one.c.key).where(one.c.sealed.is_not(None)) for one in (rows, calls))
+    if not set(connection.scalars(of_rows.union(of_calls))) <= vault.names:
         raise OperatorError(
             "the ledger holds what was sealed with a key that is not given",
             where="ledger.key",
             mend="put back the key that was used before; behind the new one and a comma, if there is a new one.",
         )
-    if vault.name not in used:
-        connection.execute(keys.insert().values(name=vault.name))
 
 
 class Store:
@@ -104,7 +102,7 @@ class Store:
         self.owner, self.fence = secrets.token_hex(8), 0
         self._engine, self._life = engine, life
         self._writer = engine.execution_options(writing=True, preserve_rowcount=True)
-        self._turn = Lock()
+        self._writes, self._reads = Lock(), Lock()
         self._put = _upsert(_INSERT[engine.dialect.name])
 
     def close(self) -> None:
@@ -126,17 +124,18 @@ class Store:
         """Write rows of one call, all or none, synced; `ended`: the call is over. A call is on file with its first row.
 
         `fence` is what the writer's last write answered, None at its first. Raises Fenced where the call was taken over since,
-        InternalBug for a second verdict; nothing is written then. A write that is `given_up` before its turn is not made.
+        InternalBug for a second verdict; nothing is written then. A write that is `given_up` before its commit is not made.
         """
         now = self.clock()
         records = [row_record(row, self.vault, now) for row in changed]
         with self.writing(given_up) as connection:
-            known = self._owned(connection, call.id, fence)
-            if records and not known:
+            if not self._owned(connection, call.id, fence):
+                if not records:
+                    return self.fence
                 self._begin(connection, call)
             if records:
                 self._write_rows(connection, records, now)
-            if known and ended:
+            if ended:
                 connection.execute(_END, {"of": call.id, "now": now})
         return self.fence
 
@@ -162,15 +161,13 @@ class Store:
     @contextmanager
     def writing(self, given_up: Callable[[], bool] = never) -> Iterator[Connection]:
         """A transaction that may write, the only one of this process; it is synced at the end. Raises LedgerDown."""
-        if not self._turn.acquire(timeout=WAIT_S):
-            raise LedgerDown("an earlier write hangs")
-        try:
+        with turn(self._writes):
             if given_up():
                 raise LedgerDown("it waited too long for its turn")
             with _translated(), self._writer.begin() as connection, _fresh_after_errors(connection):
                 yield connection
-        finally:
-            self._turn.release()
+                if given_up():
+                    raise LedgerDown("it took too long")
 
     # ── Owning ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,8 +256,8 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises LedgerDown."""
-        with _translated(), self._engine.begin() as connection, _fresh_after_errors(connection):
+        """A transaction that only reads, one at a time too. Raises LedgerDown."""
+        with turn(self._reads), _translated(), self._engine.begin() as connection, _fresh_after_errors(connection):
             yield connection
 
     # ── Erasing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,19 +267,12 @@ class Store:
         erased = 0
         while batch := self._erase_some(self.clock() - days * 86400.0):
             erased += batch
-        with self.writing() as connection:
-            used = (
-                select(rows.c.key)
-                .where(rows.c.sealed.is_not(None))
-                .union(select(calls.c.key).where(calls.c.sealed.is_not(None)))
-            )
-            connection.execute(delete(keys).where(keys.c.name != self.vault.name, keys.c.name.not_in(used)))
         return erased
 
     def _erase_some(self, before: float) -> int:
         other = rows.alias()
-        due = exists().where(other.c.call == rows.c.call, other.c.settled.is_(None))
-        old = select(rows.c.id, rows.c.call).where(rows.c.settled < before, rows.c.sealed.is_not(None), ~due).limit(BATCH)
+        young = exists().where(other.c.call == rows.c.call, other.c.settled.is_(None) | (other.c.settled >= before))
+        old = select(rows.c.id, rows.c.call).where(rows.c.settled < before, rows.c.sealed.is_not(None), ~young).limit(BATCH)
         with self.writing() as connection:
             found = connection.execute(old).all()
             ids, of = [one.id for one in found], {one.call for one in found}

@@ -34,9 +34,6 @@ _Number = BigInteger().with_variant(Integer, "sqlite")
 
 schema = Table("ledger_schema", metadata, Column("version", Integer, nullable=False))
 
-keys = Table("ledger_keys", metadata, Column("name", Text, primary_key=True))
-"""The names of the keys under which something may be sealed."""
-
 owners = Table(
     "ledger_owners",
     metadata,
@@ -122,16 +119,16 @@ reveals = Table(
 )
 
 
-def _index(name: str, column: Column[Any], only: ColumnElement[bool] | None = None) -> None:
-    Index(name, column, sqlite_where=only, postgresql_where=only)
+def _index(name: str, *columns: Column[Any], only: ColumnElement[bool] | None = None) -> None:
+    Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
 _index("ledger_rows_of_call", rows.c.call)
-_index("ledger_rows_unsettled", rows.c.call, rows.c.settled.is_(None))
-_index("ledger_rows_to_erase", rows.c.settled, rows.c.sealed.is_not(None))
-_index("ledger_calls_live", calls.c.owner, calls.c.ended.is_(None))
+_index("ledger_rows_unsettled", rows.c.call, only=rows.c.settled.is_(None))
+_index("ledger_rows_sealed", rows.c.settled, rows.c.key, only=rows.c.sealed.is_not(None))
+_index("ledger_calls_live", calls.c.owner, only=calls.c.ended.is_(None))
 _index("ledger_changes_of_row", changes.c.row)
-_index("ledger_orders_due", orders.c.row, orders.c.done.is_(None))
+_index("ledger_orders_due", orders.c.row, only=orders.c.done.is_(None))
 
 # ── Versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

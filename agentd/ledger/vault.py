@@ -46,12 +46,12 @@ class Vault:
 
     def seal(self, plain: str) -> str:
         """`plain`, for nobody without the key; never twice the same."""
-        return self._fernet.encrypt(plain.encode()).decode()
+        return self._fernet.encrypt(_bytes(plain)).decode()
 
     def open(self, sealed: str) -> str:
         """What was sealed. Raises OperatorError where none of the keys opens it."""
         try:
-            return self._fernet.decrypt(sealed).decode()
+            return self._fernet.decrypt(sealed).decode("utf-8", "surrogatepass")
         except InvalidToken:
             raise OperatorError(
                 "something in the ledger is sealed with a key that is not given, or was tampered with",
@@ -61,7 +61,11 @@ class Vault:
 
     def digest(self, plain: str) -> str:
         """What stays of `plain` once it is erased: an HMAC-SHA256 in hex, by which it can be recognised, not read."""
-        return hmac.new(self._digest_key, plain.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._digest_key, _bytes(plain), hashlib.sha256).hexdigest()
+
+
+def _bytes(plain: str) -> bytes:
+    return plain.encode("utf-8", "surrogatepass")  # whatever a model or a remote wrote
 
 
 def open_vault(keys: str, beside: Path | None) -> Vault:
