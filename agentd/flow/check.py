@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from agentd.flow.declare import FILLED, ends
+from agentd.flow.effects import EffectTool
 from agentd.flow.model import Flow
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
@@ -50,6 +51,9 @@ def warnings(flow: Flow) -> Iterator[str]:
     for target, number in flow.transfers.items():
         if not _NUMBER.fullmatch(number):
             yield f"transfer target {target} is {number!r}, which carriers may not dial: write it as +12125550100"
+    for tool in flow.tools.values():
+        if isinstance(tool, EffectTool) and not (tool.traits.honours_key or tool.traits.status):
+            yield f"tool {tool.name} has neither honours_key= nor a status: where an answer is lost, a human has to look"
     for state in flow.states:
         if not ends(state) and not (state.stuck or flow.stuck):
             yield f"state {state.name} hangs up when it makes no progress: add stuck="

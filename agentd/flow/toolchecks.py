@@ -37,7 +37,7 @@ OF_THE_CALL: Final = {"call_id", "call_from", "call_to", "caller_id", "tenant", 
 
 def problems(flow: Flow) -> Iterator[FlowError]:
     """All that is wrong with the tools of a flow whose slots are sound."""
-    yield from _twins(flow)
+    yield from _names(flow)
     yield from _cards({name: slot.owner.model_fields[name] for name, slot in flow.slots.items()}, "slot")
     for tool in flow.tools.values():
         yield from _arguments(flow, tool)
@@ -49,11 +49,13 @@ def _where(tool: Tool) -> str:
     return f"tool {tool.name!r}"
 
 
-def _twins(flow: Flow) -> Iterator[FlowError]:
+def _names(flow: Flow) -> Iterator[FlowError]:
     for state in flow.states:
         for tool in state.tools:
             if flow.tools[tool.name] is not tool:
                 yield FlowError("two tools have this name", where=_where(tool), mend="rename one of the functions.")
+            if not (tool.name.isidentifier() and tool.name.isascii()):
+                yield FlowError("its name is no word", where=_where(tool), mend='name it as in Python: "book_visit".')
 
 
 # ── Arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,8 +185,8 @@ def _said(tool: EffectTool) -> Iterator[FlowError]:
         )
     if tool.ask and not asks:
         yield FlowError("its ask= is never asked, since it is kept when it is told", where=where, mend="remove one of them.")
-    said: dict[Mode, Any] = {**tool.texts}
-    for mode, text in said.items():
+    said: list[tuple[str, Any]] = [*tool.texts.items(), ("undone", tool.undone[Mode.TELL])]
+    for mode, text in said:
         if not isinstance(text, str):
             yield FlowError(
                 f"{mode}= is no text", where=where, mend="write a text with {arguments}: its end must be known to the ledger."
@@ -196,7 +198,7 @@ def _said(tool: EffectTool) -> Iterator[FlowError]:
             yield FlowError(f"{mode}={text!r} is no question", where=where, mend="end it with a question mark.")
     if asks and tool.ask and known and not fields(tool.ask):
         yield FlowError(
-            "its ask= has no value that a yes could agree to", where=where, mend=f"name what is agreed to: {_names(known)}."
+            "its ask= has no value that a yes could agree to", where=where, mend=f"name what is agreed to: {_fields(known)}."
         )
 
 
@@ -216,7 +218,7 @@ def _named(tool: EffectTool, option: str, text: str, known: set[str]) -> Iterato
             )
 
 
-def _names(known: set[str]) -> str:
+def _fields(known: set[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(known))
 
 
