@@ -65,6 +65,7 @@ class CallSteps:
         """Take the next entry; what is over with it, in order."""
         self._last = entry
         self._note(entry)
+        self._decide(entry)
         for command in entry.commands:
             self._follow(command, entry)
         if _among_keys(entry) and self._keys:
@@ -139,6 +140,19 @@ class CallSteps:
         if self._turn and self._turn.suspicions and any(command.startswith("arm resume") for command in entry.commands):
             self._turn.suspicions[-1].decided = entry.at
 
+    def _decide(self, entry: Logged) -> None:
+        """A suspicion is decided as the machine leaves the state of it, whichever way."""
+        turn = self._turn
+        if turn is None or not turn.suspicions or entry.before != "yielding" or entry.state == "yielding":
+            return
+        suspicion = turn.suspicions[-1]
+        if "resume" in entry.commands:
+            suspicion.verdict, suspicion.resumed = "rejected", entry.at
+        elif _yields(entry):
+            suspicion.verdict, suspicion.decided, suspicion.cause = "confirmed", entry.at, self._why_confirmed(turn, entry)
+        else:
+            suspicion.verdict, suspicion.decided = "lapsed", entry.at
+
     def _note_tool(self, done: ToolDone) -> None:
         outcome = done.outcome
         if not isinstance(outcome.proposal, UseTool):
@@ -188,17 +202,8 @@ class CallSteps:
                 self._owed += 1
                 if turn:
                     self._drop(turn, int(epoch), entry)
-            case ["freeze"] if turn and (onset := self._onset):
+            case ["hold"] if turn and (onset := self._onset):
                 turn.suspicions.append(Suspicion(onset.utterance, onset.at, onset.at, turn.sending))
-            case ["thaw", "confirmed"] if turn and turn.suspicions:
-                suspicion = turn.suspicions[-1]
-                suspicion.verdict, suspicion.decided, suspicion.cause = "confirmed", entry.at, self._why_confirmed(turn, entry)
-            case ["thaw", "rejected"] if turn and turn.suspicions:
-                suspicion = turn.suspicions[-1]
-                if "resume" in entry.commands:
-                    suspicion.verdict, suspicion.resumed = "rejected", entry.at
-                else:
-                    suspicion.verdict, suspicion.decided = "lapsed", entry.at
 
     def _begin(self, why: str, entry: Logged) -> TurnDraft:
         """The turn that this entry begins, goes on with or tries again."""
@@ -235,7 +240,7 @@ class CallSteps:
     def _drop(self, turn: TurnDraft, epoch: int, entry: Logged) -> None:
         cause = _why_dropped(entry)
         turn.drop(entry.at, epoch, cause)
-        goes_on = isinstance(entry.event, SpeechOnset | KeyPressed) or "thaw confirmed" in entry.commands
+        goes_on = isinstance(entry.event, SpeechOnset | KeyPressed) or _yields(entry)
         if goes_on and not turn.audible and turn.why in _ANSWERS:
             turn.reopened.append(entry.at)
 
@@ -252,6 +257,12 @@ class CallSteps:
                 return "patience"
             case _:
                 return "failure"
+
+
+def _yields(entry: Logged) -> bool:
+    """Whether a suspicion came true: the reply is dropped, and the caller has the floor or has spoken."""
+    spoke = entry.state == "listening" or isinstance(entry.event, UtteranceEnded)
+    return entry.before == "yielding" and spoke and any(command.startswith("new epoch") for command in entry.commands)
 
 
 def _among_keys(entry: Logged) -> bool:

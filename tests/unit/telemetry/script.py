@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentd.actors.conductor import describe
 from agentd.messages import (
     ActorDown,
     ActorRestarted,
@@ -40,7 +39,7 @@ from agentd.messages import (
     UtteranceEnded,
 )
 from agentd.turn import machine
-from agentd.turn.commands import Event, Then, Think, Thought, ToolsDone, Why
+from agentd.turn.commands import Event, Then, Think, Thought, ToolsDone, Why, describe
 from agentd.turn.timing import Timing
 
 RATE = 8000
