@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from agentd.actors.kit import open_jobs
 from agentd.errors import Fenced, LedgerDown
@@ -97,11 +98,6 @@ class Rig:
         await trio.sleep(seconds)
 
 
-@pytest.fixture(autouse=True)
-def clock(autojump_clock: trio.testing.MockClock) -> trio.testing.MockClock:
-    return autojump_clock
-
-
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
@@ -111,13 +107,13 @@ def book(name: str = "r", use: str = "u", resource: str = "", kind: Kind = Kind.
     return Proposed(name, use, name, kind, Traits(honours_key=True, undo=True, timeout=2.0), identity=name, resource=resource)
 
 
-async def test_a_row_is_on_record_before_its_request_leaves(rig: Rig) -> None:
+async def test_a_row_is_on_record_before_its_request_leaves(rig: Rig, autojump_clock: MockClock) -> None:
     rig.paper.delay = 0.1
     await rig.run(book())
     assert rig.log == ["write r:sent", "send r do", "answer r do", "write r:there"]
 
 
-async def test_a_telling_is_on_record_before_it_is_released(rig: Rig) -> None:
+async def test_a_telling_is_on_record_before_it_is_released(rig: Rig, autojump_clock: MockClock) -> None:
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
         jobs.start(rig.driver.run)
@@ -133,7 +129,7 @@ async def test_a_telling_is_on_record_before_it_is_released(rig: Rig) -> None:
         assert Release("r", "1.0.1") in rig.told
 
 
-async def test_nothing_runs_unlogged(rig: Rig) -> None:
+async def test_nothing_runs_unlogged(rig: Rig, autojump_clock: MockClock) -> None:
     rig.paper.error = LedgerDown("disk full")
     await rig.run(book())
     assert not rig.log
@@ -141,7 +137,7 @@ async def test_nothing_runs_unlogged(rig: Rig) -> None:
     assert rig.driver.book.rows == ()
 
 
-async def test_what_must_be_known_waits_for_the_record_in_its_order(rig: Rig) -> None:
+async def test_what_must_be_known_waits_for_the_record_in_its_order(rig: Rig, autojump_clock: MockClock) -> None:
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
         jobs.start(rig.driver.run)
@@ -158,7 +154,7 @@ async def test_what_must_be_known_waits_for_the_record_in_its_order(rig: Rig) ->
         assert rig.driver.book.over
 
 
-async def test_an_answer_that_could_not_be_written_is_written_later(rig: Rig) -> None:
+async def test_an_answer_that_could_not_be_written_is_written_later(rig: Rig, autojump_clock: MockClock) -> None:
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
         jobs.start(rig.driver.run)
@@ -171,7 +167,7 @@ async def test_an_answer_that_could_not_be_written_is_written_later(rig: Rig) ->
         assert rig.paper.rows["r"].fact is Fact.THERE
 
 
-async def test_whoever_lost_its_rows_does_nothing_any_more(rig: Rig) -> None:
+async def test_whoever_lost_its_rows_does_nothing_any_more(rig: Rig, autojump_clock: MockClock) -> None:
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
         jobs.start(rig.driver.run)
@@ -185,27 +181,27 @@ async def test_whoever_lost_its_rows_does_nothing_any_more(rig: Rig) -> None:
         assert rig.driver.fenced
 
 
-async def test_requests_on_one_resource_go_one_at_a_time_in_row_order(rig: Rig) -> None:
+async def test_requests_on_one_resource_go_one_at_a_time_in_row_order(rig: Rig, autojump_clock: MockClock) -> None:
     await rig.run(book("a", "1", "calendar"), book("b", "2", "calendar"), book("x", "3", "other"))
     sent = [line for line in rig.log if not line.startswith("write")]
     assert sent.index("answer a do") < sent.index("send b do")
     assert sent.index("send x do") < sent.index("answer a do")
 
 
-async def test_who_waits_too_long_for_a_resource_is_told_busy(rig: Rig) -> None:
+async def test_who_waits_too_long_for_a_resource_is_told_busy(rig: Rig, autojump_clock: MockClock) -> None:
     rig.hands.delay = 30.0
     await rig.run(book("a", "1", "calendar"), book("b", "2", "calendar"))
     assert [(tell.use, tell.status, tell.why) for tell in rig.told if isinstance(tell, Tell)] == [("2", "refused", "busy")]
     assert "send b do" not in rig.log
 
 
-async def test_a_process_that_may_lose_its_rows_sends_nothing(rig: Rig) -> None:
+async def test_a_process_that_may_lose_its_rows_sends_nothing(rig: Rig, autojump_clock: MockClock) -> None:
     rig.paper.sends = False
     await rig.run(book())
     assert not [line for line in rig.log if line.startswith("send")]
 
 
-async def test_a_finished_driver_returns_when_only_humans_are_waited_for(rig: Rig) -> None:
+async def test_a_finished_driver_returns_when_only_humans_are_waited_for(rig: Rig, autojump_clock: MockClock) -> None:
     rig.hands.answer = Unknown("no answer")
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
@@ -217,7 +213,7 @@ async def test_a_finished_driver_returns_when_only_humans_are_waited_for(rig: Ri
         assert rig.driver.book.rows[0].stuck
 
 
-async def test_what_a_dead_owner_left_is_taken_up_with_the_same_key(rig: Rig) -> None:
+async def test_what_a_dead_owner_left_is_taken_up_with_the_same_key(rig: Rig, autojump_clock: MockClock) -> None:
     left = Row("r", "c", 0, "book", Kind.COMPENSABLE, Traits(honours_key=True, undo=True), fact=Fact.SENT, sends=1, tries=1)
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c", (left,)), rig.paper, rig.hands, jobs.start, rig.report)
