@@ -77,6 +77,12 @@ def test_the_environments_texts_become_values() -> None:
         ("[engines]\nvoice = []\n", ["engines.voice"]),
         ("[engines]\nvoice = ['../evil']\n", ["engines.voice", "package.module:factory"]),
         ("[engines]\nvoice = [7]\n", ["engines.voice"]),
+        ("[ledger]\nurl = 'mysql://host/ledger'\n", ["ledger.url", "sqlite:///path", "postgresql://"]),
+        ("[ledger]\nurl = 'sqlite:///:memory:'\n", ["ledger.url", "SQLite file"]),
+        ("[ledger]\nurl = 'postgresql://host'\n", ["ledger.url"]),
+        ("[ledger]\nurl = 7\n", ["ledger.url"]),
+        ("[ledger]\nerase_days = 0\n", ["ledger.erase_days"]),
+        ("[ledger]\nlease_s = 0.5\n", ["ledger.lease_s", "1 to 60"]),
         ("[telemetry]\notlp_endpoint = 'collector:4318'\n", ["telemetry.otlp_endpoint", "http"]),
         ("[numbers]\nreception = 'x'\n", ['"reception" is no number', "+15550100"]),
         ("[numbers]\n'+15550100' = 'a'\n'15550100' = 'b'\n", ["there twice"]),
@@ -138,6 +144,8 @@ def test_an_unknown_override_is_refused(tmp_path: Path) -> None:
         "[sautikit]\nsecert = 'hunter2'\n",
         "[sautikit]\nsecret_file = 'hunter2'\n",
         "sautikit = 'hunter2'\n",
+        "[ledger]\nkey = ['hunter2']\n",
+        "[ledger]\nurl = 'postgres://me:hunter2@host/ledger'\n",
     ],
 )
 def test_no_error_holds_a_secret(tmp_path: Path, text: str) -> None:
@@ -152,6 +160,35 @@ def test_a_secret_prints_as_bullets_wherever_it_is_printed(tmp_path: Path) -> No
     for text in (repr(settings), str(settings.sautikit), f"{settings.sautikit.secret}", show(settings)):
         assert "hunter2" not in text
         assert MASK in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:hunter2@db.example:5432/ledger", f"postgresql://me:{MASK}@db.example:5432/ledger"),
+        ("postgresql://me:hunter2@x@db/ledger?sslmode=require", f"postgresql://me:{MASK}@db/ledger?{MASK}"),
+        ("postgresql://db/ledger?user=me&password=hunter2", f"postgresql://db/ledger?{MASK}"),
+        ("postgresql:///ledger", "postgresql:///ledger"),
+        ("sqlite:////var/lib/agentd/ledger.sqlite", "sqlite:////var/lib/agentd/ledger.sqlite"),
+    ],
+)
+def test_a_databases_address_is_shown_without_its_password(tmp_path: Path, url: str, shown: str) -> None:
+    settings = read(tmp_path, f"[ledger]\nurl = '{url}'\n")
+    assert settings.ledger.url.get_secret_value() == url
+    assert f'url = "{shown}"  # file' in show(settings)
+    assert "hunter2" not in f"{settings!r} {settings.ledger.url} {show(settings)}"
+
+
+def test_the_mask_of_a_password_is_no_password(tmp_path: Path) -> None:
+    assert "ledger.url" in refused(tmp_path, f"[ledger]\nurl = 'postgresql://me:{MASK}@db/ledger'\n")
+
+
+def test_the_ledgers_key_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a-key\n")
+    settings = read(tmp_path, f"[ledger]\nkey_file = '{tmp_path}/key'\n")
+    assert settings.ledger.key.get_secret_value() == "a-key"
+    assert "ledger.key_file" in refused(tmp_path, "[ledger]\nkey_file = '/nowhere'\n")
+    assert "key and key_file are both" in refused(tmp_path, f"[ledger]\nkey = 'a'\nkey_file = '{tmp_path}/key'\n")
 
 
 def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
@@ -187,13 +224,15 @@ def test_what_is_shown_is_toml_that_gives_the_same_settings(tmp_path: Path) -> N
     "*" = "./flows/Zahnärzte\\t.py"
     [engines]
     voice = ["local", "my.voices:make"]
+    [ledger]
+    url = "postgresql:///ledger"
     [sautikit]
     channels = 1
     """
     settings = read(tmp_path, text, {"AGENTD_TELEMETRY_SERVICE_NAME": 'a"b\x7f\\'})
     shown = show(settings)
     again = read(tmp_path, shown)
-    for section in ("server", "calls", "numbers", "sautikit", "engines", "telemetry"):
+    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "telemetry"):
         assert getattr(again, section) == getattr(settings, section)
     assert tomllib.loads(shown)["engines"]["voice"] == ["local", "my.voices:make"]
     assert 'host = "0.0.0.0"  # file' in shown
