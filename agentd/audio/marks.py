@@ -1,8 +1,9 @@
 """The marks that we sent and what became of them: the one place where a carrier's answers turn into PLAYED, CLEARED or LOST.
 
 Carriers differ in what they answer when we clear: one says so of each mark, one echoes it as if its audio had been played, one
-says nothing. So our own clear settles all that is outstanding, and what comes back later says nothing, whatever it is called.
-A mark that stays without an answer is lost at its deadline. Audio that is sent again gets new marks, under names of their own.
+says nothing. So what we clear ourselves is forgotten, marks and all: audio that is sent again gets new ones, in whose names is
+the number of its sending, and what comes back of the old ones says nothing, whatever it is called. A mark that stays without
+an answer is lost at its deadline.
 """
 
 from __future__ import annotations
@@ -48,13 +49,7 @@ class Marks:
         return mark
 
     def take(self, name: str, *, cleared: bool) -> None:
-        """The carrier answered: once is enough, and of a name that is not outstanding it says nothing."""
+        """The carrier answered. The first answer counts; one to a name that is not outstanding says nothing."""
         mark = self._outstanding.pop(name, None)
         if mark is not None:
             mark.answer = Fate.CLEARED if cleared else Fate.PLAYED
-
-    def clear(self) -> None:
-        """Our own clear, or the end of the reply: nothing that comes back from here on counts."""
-        for mark in self._outstanding.values():
-            mark.answer = Fate.CLEARED
-        self._outstanding.clear()

@@ -196,7 +196,7 @@ class Playout:
             for piece in self._pieces[self._passed :]:
                 if piece.end is None or piece.end > self._sent:
                     break
-            end, stop = piece.end, total if piece.end is None else min(piece.end, total)
+            end, stop = piece.end, total if piece.end is None else piece.end
             if self._acks and piece.untold and (point := piece.told_at()) is not None and self._sent < point <= stop:
                 end = stop = point  # its mark goes right behind it
             rest = stop - self._sent
@@ -256,6 +256,8 @@ class Playout:
             self._began = True
             reports.append(PlaybackBegan(self._reply, self._anchor, self._made_at))
         for piece in self._pieces[self._passed :]:
+            if piece is self._gate:
+                break
             if not self._audible and not piece.segment.filler and self._heard > piece.start:
                 self._audible = True
                 reports.append(Audible(self._reply, now))
@@ -360,7 +362,6 @@ class Playout:
             self._sent = piece.word_start(cut) if piece is not None else cut
             self._padded = 0
             self._anchor = None
-            self._marks.clear()
             for piece in unheard:
                 piece.mark = piece.told_mark = None
         return reports
@@ -391,7 +392,7 @@ class Playout:
             point = piece.told_at() if self._acks and piece.untold else None
             if point is not None and (piece.told_mark is None or piece.told_mark.fate(now) is Fate.OUTSTANDING):
                 # Without its mark a telling may not have been played, whatever the clock says.
-                return min(cut, max(piece.start, point - 1))
+                return min(cut, point - 1)
         return cut
 
     def _leave(self) -> None:
