@@ -14,8 +14,9 @@ from typing import Protocol
 class Capabilities:
     """What a carrier's dialect is known to do; never guessed.
 
-    `acks`: it reports which marks were played. `clear`: it drops what it holds when asked. `prebuffer`: seconds of audio
-    that it gathers before it plays. `dtmf`: it sends keys.
+    `acks`: it is documented to report which marks were played; a dialect that is not gets no marks and is believed none.
+    `clear`: it drops what it holds when asked. `prebuffer`: seconds of audio that it gathers before it plays. `dtmf`: it
+    sends keys.
     """
 
     acks: bool
@@ -49,7 +50,10 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class MarkSeen:
-    """The carrier answered a mark; `cleared` where it says that the audio before it was dropped."""
+    """The carrier answered a mark; `cleared` where it says that the audio before it was dropped.
+
+    These are its own words: what became of the mark is for `audio.marks` to say.
+    """
 
     name: str
     cleared: bool
