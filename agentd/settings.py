@@ -171,6 +171,15 @@ class Ledger(_Section):
     lease_s: _Seconds = Field(5.0, ge=1, le=60, description="seconds from 1 to 60")
 
 
+class After(_Section):
+    """What leaves after a call, and where to: its record by `call_url`, what a caller must be told by `notice_url`."""
+
+    call_url: _Url = Field("", description="the address that calls are posted to when they are over, or nothing")
+    notice_url: _Url = Field("", description="the address that callers' notices are posted to, or nothing")
+    secret: _Secret = Field(Secret(""), description="the secret that signs both")
+    secret_file: str = Field("", description="a file that holds the secret and nothing else")
+
+
 class Telemetry(_Section):
     """Where spans go, apart from the call's folder. `content` lets words into them."""
 
@@ -185,9 +194,10 @@ _SECTIONS: Mapping[str, type[_Section]] = {
     "sautikit": Sautikit,
     "engines": Engines,
     "ledger": Ledger,
+    "after": After,
     "telemetry": Telemetry,
 }
-_SECRETS: Mapping[str, str] = MappingProxyType({"sautikit": "secret", "ledger": "key"})
+_SECRETS: Mapping[str, str] = MappingProxyType({"sautikit": "secret", "ledger": "key", "after": "secret"})
 """Section → its key that may stand in a file of its own, under that name and `_file`."""
 _ANY_NUMBER: Mapping[str, str] = MappingProxyType({"*": "receptionist"})
 
@@ -205,6 +215,7 @@ class Settings:
     sautikit: Sautikit
     engines: Engines
     ledger: Ledger
+    after: After
     telemetry: Telemetry
     sources: Mapping[str, str]
 
@@ -253,7 +264,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 def show(settings: Settings) -> str:
     """The settings as TOML that can be read back, with secrets masked and each value's source as a comment."""
     lines: list[str] = []
-    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "telemetry"):
+    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "after", "telemetry"):
         lines.append(f"[{section}]")
         if section == "numbers":
             source = settings.sources.get("numbers", "default")

@@ -191,6 +191,13 @@ def test_the_ledgers_key_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert "key and key_file are both" in refused(tmp_path, f"[ledger]\nkey = 'a'\nkey_file = '{tmp_path}/key'\n")
 
 
+def test_the_secret_of_what_leaves_after_a_call_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2\n")
+    settings = read(tmp_path, f"[after]\nsecret_file = '{tmp_path}/key'\n")
+    assert settings.after.secret.get_secret_value() == "hunter2"
+    assert "hunter2" not in show(settings)
+
+
 def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("hunter2\n")
     settings = read(tmp_path, f"[sautikit]\nsecret_file = '{tmp_path}/key'\n")
@@ -226,13 +233,15 @@ def test_what_is_shown_is_toml_that_gives_the_same_settings(tmp_path: Path) -> N
     voice = ["local", "my.voices:make"]
     [ledger]
     url = "postgresql:///ledger"
+    [after]
+    call_url = "https://crm.example/calls"
     [sautikit]
     channels = 1
     """
     settings = read(tmp_path, text, {"AGENTD_TELEMETRY_SERVICE_NAME": 'a"b\x7f\\'})
     shown = show(settings)
     again = read(tmp_path, shown)
-    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "telemetry"):
+    for section in ("server", "calls", "numbers", "sautikit", "engines", "ledger", "after", "telemetry"):
         assert getattr(again, section) == getattr(settings, section)
     assert tomllib.loads(shown)["engines"]["voice"] == ["local", "my.voices:make"]
     assert 'host = "0.0.0.0"  # file' in shown
