@@ -84,13 +84,13 @@ async def _addresses(remote: Remote, what: str) -> list[str]:
 
 
 def public(address: Address) -> bool:
-    """Whether an address lies in the open internet, and so do those that it stands for."""
+    """Whether an address lies in the open internet; one that wraps another is what it wraps, or a tunnel nobody needs."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-            return all(public(one) for one in inner if one is not None)
-        if address.is_site_local or not all(public(one) for one in inner if one is not None):
+            return public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+        if address.ipv4_mapped is not None:
+            return public(address.ipv4_mapped)
+        if address.sixtofour or address.teredo or address.is_site_local:
             return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
