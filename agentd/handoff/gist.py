@@ -6,7 +6,7 @@ from typing import Final
 
 from agentd.flow.declare import FILLED, ends
 from agentd.flow.model import Flow
-from agentd.messages import Fire, Logged, Outcome, RoundDone, ToolDone, UseTool
+from agentd.messages import Effect, Fire, LedgerMoved, Logged, Outcome, RoundDone, ToolDone, UseTool
 from agentd.turn.words import BACKCHANNELS, STOP_WORDS, is_short_answer, normalise
 
 WISHES: Final = 8
@@ -31,6 +31,8 @@ class Gist:
         self._parting = ""
         self.tried: list[Outcome] = []
         """The tools that were run, with what became of them."""
+        self.effects: tuple[Effect, ...] = ()
+        """What was done to the world, and what is about to be, as the ledger last had it."""
 
     @property
     def wants(self) -> tuple[str, ...]:
@@ -52,6 +54,8 @@ class Gist:
                 self._weigh(done, entry.flow)
             case ToolDone(_, outcome):
                 self.tried = [*self.tried, outcome][-WISHES:]
+            case LedgerMoved(effects=effects):
+                self.effects = effects
 
     def _weigh(self, done: RoundDone, state: str) -> None:
         turn, words = self._words

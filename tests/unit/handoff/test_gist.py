@@ -8,7 +8,8 @@ import pytest
 
 from agentd.flow import load
 from agentd.handoff.gist import WISHES, Gist
-from agentd.messages import Fill, Fire, Logged, Outcome, Proposal, Reply, RoundDone, Said, ToolDone, UseTool
+from agentd.messages import Fill, Fire, LedgerMoved, Logged, Outcome, Proposal, Reply, RoundDone, Said, ToolDone, UseTool
+from tests.unit.handoff.desk import effect
 
 FLOW = load("receptionist")
 LOOK = UseTool("1", "free_times", {"wanted": "2026-11-24"})
@@ -98,3 +99,9 @@ def test_of_a_long_call_the_last_wishes_are_kept_each_once(gist: Gist) -> None:
 def test_tools_are_kept_with_what_became_of_them(gist: Gist) -> None:
     gist.feed(entry(1, ToolDone(Reply(1, 1), Outcome(LOOK, "timeout"), 0.0, 1.0)))
     assert [outcome.status for outcome in gist.tried] == ["timeout"]
+
+
+def test_effects_are_those_that_the_ledger_told_last(gist: Gist) -> None:
+    for state in ("running", "kept"):
+        gist.feed(entry(1, LedgerMoved(0.0, (), (effect(state),), (), busy=False, live=False)))
+    assert gist.effects == (effect("kept"),)

@@ -11,7 +11,8 @@ import pytest
 from agentd.flow import Moment, load
 from agentd.handoff.gist import Gist
 from agentd.handoff.packet import LAST_WORDS, packet, spoken_summary
-from agentd.messages import FlowState, Outcome, Said, UseTool
+from agentd.messages import Effect, FlowState, Outcome, Said, TakeBack, UseTool
+from tests.unit.handoff import desk
 
 FLOW = load("receptionist")
 NOW = datetime.fromisoformat("2026-11-20T12:00-05:00")
@@ -21,10 +22,11 @@ TUESDAY = FLOW.value("wanted", "2026-11-24")
 class Known(Gist):
     """A gist that is already gathered."""
 
-    def __init__(self, *wants: str, tried: tuple[Outcome, ...] = ()) -> None:
+    def __init__(self, *wants: str, tried: tuple[Outcome, ...] = (), effects: tuple[Effect, ...] = ()) -> None:
         super().__init__(FLOW)
         self._wishes = dict(enumerate(wants))
         self.tried = list(tried)
+        self.effects = effects
 
 
 def state(**slots: Any) -> FlowState:
@@ -71,6 +73,45 @@ def test_each_tool_is_told_in_words_with_what_became_of_it(status: Any, result: 
 def test_a_tool_that_the_flow_does_not_have_is_told_too() -> None:
     outcome = Outcome(UseTool("1", "no_such", {"x": 1, "y": None}), "refused", why="not allowed here")
     assert packed(Known(tried=(outcome,)))["tried"] == ["no such, x 1: refused (not allowed here)"]
+
+
+FATES = ("kept", "dropped", "asking", "unknown")
+
+
+def test_effects_are_told_by_what_became_of_them_and_how_to_go_on() -> None:
+    gist = Known(effects=tuple(desk.effect(state) for state in FATES))
+    made = packet(desk.FLOW, FlowState("handover"), (), gist, call="c1", caller="+1555", why="flow", at=NOW)
+    what = "book, when Tuesday the 24th, name Jane Doe"
+    assert made["effects"] == {
+        "done": [what],
+        "undone": [f"{what}: not done: it was let go"],
+        "open": [f"{what}: not done: the caller was asked, and has not agreed"],
+        "not_known": [f"{what}: nobody knows whether it was done: look before doing it again"],
+    }
+
+
+@pytest.mark.parametrize(("status", "told"), [("done", []), ("waiting", []), ("refused", ["book: refused (it is full)"])])
+def test_an_effect_is_told_once_by_what_became_of_it_and_a_refusal_by_its_reason(status: Any, told: list[str]) -> None:
+    tried = (
+        Outcome(UseTool("1", "book", {}), status, why="it is full"),
+        Outcome(TakeBack("2", "r1"), status, why="it is full"),
+    )
+    made = packet(desk.FLOW, FlowState("handover"), (), Known(tried=tried), call="c1", caller="+1555", why="flow", at=NOW)
+    assert made["tried"] == told
+
+
+def test_the_spoken_summary_tells_what_was_done_undone_and_is_open_by_what_the_caller_knows_it_by() -> None:
+    def spoken(*states: str) -> str:
+        effects = tuple(desk.effect(state) for state in states)
+        return spoken_summary(desk.FLOW, FlowState("handover"), Known("a visit", effects=effects), "flow", NOW)
+
+    told = "Handing over a caller who said “a visit”"
+    assert spoken("kept") == f"{told}; done: book Tuesday the 24th."
+    assert spoken(*FATES) == (
+        f"{told}; done: book Tuesday the 24th; undone: book Tuesday the 24th; still open: book Tuesday the 24th; "
+        "not known whether done: book Tuesday the 24th."
+    )
+    assert spoken("kept", "kept", "kept") == f"{told}; done: book Tuesday the 24th."
 
 
 def test_the_last_words_are_those_of_the_two_and_of_no_tool() -> None:
