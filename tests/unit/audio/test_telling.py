@@ -126,7 +126,7 @@ class Line:
     # ── What comes in ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def say(self, words: int, **kind: Any) -> Segment:
-        """A segment of so many words; `timed`: the voice gives their times. `open`: its end has not come yet."""
+        """A segment of so many words; `timed`: the voice gives their times. `unfinished`: its end has not come yet."""
         timed, pieces, unfinished = kind.pop("timed", True), kind.pop("pieces", 1), kind.pop("unfinished", False)
         segment = Segment(self.reply, self.index, " ".join(["abc"] * words), **kind)
         self.index += 1
