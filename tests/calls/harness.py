@@ -23,6 +23,7 @@ from agentd.flow.hands import FlowHands
 from agentd.flow.model import Flow
 from agentd.ledger.book import Book
 from agentd.ledger.codec import CallFacts
+from agentd.ledger.hands import Hands
 from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Row
 from agentd.messages import Logged, Said
@@ -363,6 +364,7 @@ async def telephone_call(
     stereo: bool = False,
     offload: Offload | None = None,
     ledger: Ledger | None = None,
+    hands: Callable[[Flow, CallFacts], Hands] | None = None,
     sink: Sink | None = None,
     limit: float = 600.0,
     alone: bool = True,
@@ -396,11 +398,22 @@ async def telephone_call(
         return NOON + dt.timedelta(seconds=trio.current_time() - began)
 
     offload = offload or Inline()
-    hands = FlowHands(flow, offload, wall, call_from=facts.caller, call_to=facts.called)
+    own = FlowHands(flow, offload, wall, call_from=facts.caller, call_to=facts.called)
     page = Paper() if ledger is None else ledger.page(facts)
     adopted: list[Book] = []
     around = Surroundings(
-        facts, page, hands, adopted.append, "token", log, sink or Unrecorded(), counts, offload, hand_over, lambda: None, wall
+        facts,
+        page,
+        hands(flow, facts) if hands else own,
+        adopted.append,
+        "token",
+        log,
+        sink or Unrecorded(),
+        counts,
+        offload,
+        hand_over,
+        lambda: None,
+        wall,
     )
     tasks = trio.lowlevel.current_statistics().tasks_living
     call = Call(flow, Lines(flow, canned), engines, socket, codec, around, timing or Timing())

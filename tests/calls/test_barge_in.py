@@ -298,7 +298,7 @@ async def test_thinking_stops_when_its_reply_is_abandoned(autojump_clock: object
     script = Talker({"tell me": Round("|".join(STORY.split()), between=0.3)})
     async with telephone_call(LONELY, script) as scene:
         await interrupt(scene, "please stop now and listen to what i have to say", after="time")
-        await until(lambda: scene.log.interrupted())
+        await until(scene.log.interrupted)
         confirmed = trio.current_time()
         await scene.phone.said()
         assert trio.current_time() - confirmed > 1

@@ -20,7 +20,7 @@ from tests.calls.harness import Scene, telephone_call
 from tests.calls.script import Round, Script, tool
 
 
-@pytest.fixture()
+@pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}", open_vault("", tmp_path / "ledger.sqlite"))
     yield Ledger(store, Inline())
