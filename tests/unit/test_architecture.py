@@ -31,7 +31,7 @@ CHAIN: tuple[tuple[str, ...], ...] = (
     ("agentd.folder",),
     ("agentd.call",),
     ("agentd.carriers", "agentd.http"),
-    ("agentd.desk", "agentd.records", "agentd.extensions", "agentd.janitor"),
+    ("agentd.desk", "agentd.records", "agentd.extensions", "agentd.janitor", "agentd.outbox"),
     ("agentd.daemon",),
     ("agentd.demo", "agentd.trace"),
     ("agentd.cli",),
@@ -72,6 +72,7 @@ CATCHES_ALL = {
     "agentd/call.py": (1, "a call: it dies alone"),
     "telemetry/export.py": (1, "a trace: telemetry's own bug is a count, never the end of a call"),
     "agentd/flow/hands.py": (1, "a tool's request: what its author's bug left behind is not known, and is told so"),
+    "agentd/outbox.py": (1, "a notice's words: their author's bug must not end who settles all calls"),
     "agentd/flow/loading.py": (2, "a flow's file: whatever it raises at load is told to its author"),
 }
 """Where `except Exception` may stand, how often, and what is contained there."""
