@@ -37,6 +37,7 @@ def compensable(
     untell: str = "",
     undone: str = "",
     check: str = "",
+    again: str = "",
     risk: str = "",
     order: Literal["new_first", "old_first"] = "new_first",
     repeat: Literal["ask", "replay", "new"] = "ask",
@@ -53,7 +54,8 @@ def compensable(
 
     The texts have {arguments} in them, {result}, or {result.name} of what was returned. `tell` says that it is done, `untell`
     that it is not so after all, `undone` that it was taken back at the caller's wish; `check` asks whether to keep what was
-    told and cut off, `risk` whether what the caller has may be lost for it. All but `tell` have defaults.
+    told and cut off, `again` whether it is wanted once more, and `risk`, where order="old_first", whether what the caller has
+    may be lost for it. All but `tell` have defaults.
 
     `identity` names the arguments that make two calls the same act. `order` says which of two comes first when the caller
     changes their mind, `repeat` what a second call for the same act does, `on_doubt` what becomes of it when nobody knows
@@ -62,7 +64,7 @@ def compensable(
     `resource`, a text that may have {arguments}, are sent one after the other. `timeout` is that of one request, `open_for`
     the longest time without a verdict, in seconds. `then` is the trigger to fire once it is kept and settled.
     """
-    texts = _texts(tell, untell=untell, check=check, risk=risk)
+    texts = _texts(tell, untell=untell, check=check, first=_first(tell, order, again, risk))
     traits = Traits("told", honours_key, stores_refusals, tombstone=tombstone, on_doubt=on_doubt, repeat=repeat,
                     old_first=order == "old_first", timeout=timeout, open_for=open_for)  # fmt: skip
     return _declare(Kind.COMPENSABLE, texts, traits, identity, resource, then, undone=undone, order=order)
@@ -78,6 +80,7 @@ def held(
     untell: str = "",
     undone: str = "",
     check: str = "",
+    again: str = "",
     risk: str = "",
     order: Literal["new_first", "old_first"] = "new_first",
     repeat: Literal["ask", "replay", "new"] = "ask",
@@ -96,7 +99,7 @@ def held(
     promises for `ttl` seconds that a confirmation will succeed; a `Hold` that is returned may say otherwise. The rest is as
     for `compensable`.
     """
-    texts = _texts(tell, ask=ask, untell=untell, check=check, risk=risk)
+    texts = _texts(tell, ask=ask, untell=untell, check=check, first=_first(tell, order, again, risk))
     traits = Traits(keep_on, honours_key, stores_refusals, tombstone=tombstone, on_doubt=on_doubt, repeat=repeat,
                     old_first=order == "old_first", timeout=timeout, open_for=open_for)  # fmt: skip
     return _declare(Kind.HELD, texts, traits, identity, resource, then, undone=undone, ttl=ttl, order=order)
@@ -109,6 +112,7 @@ def deferred(
     needs: Sequence[Tool] = (),
     untell: str = "",
     check: str = "",
+    again: str = "",
     repeat: Literal["ask", "replay", "new"] = "ask",
     on_doubt: Literal["keep", "drop"] = "keep",
     honours_key: bool = False,
@@ -122,7 +126,7 @@ def deferred(
 
     `tell` speaks of the future: "I will text it to you." The rest is as for `compensable`.
     """
-    texts = _texts(tell, untell=untell, check=check)
+    texts = _texts(tell, untell=untell, check=check, first=_first(tell, "new_first", again, ""))
     traits = Traits("told", honours_key, stores_refusals, on_doubt=on_doubt, repeat=repeat, timeout=timeout, open_for=open_for)
     return _declare(Kind.DEFERRED, texts, traits, identity, resource, then, needs=needs)
 
@@ -146,7 +150,7 @@ def pivot(
 
     What it `needs` is kept or dropped with it. The rest is as for `compensable`.
     """
-    texts = _texts(tell, ask=ask, untell=untell)
+    texts = _texts(tell, ask=ask, untell=untell, check="", first="")
     traits = Traits("yes", honours_key, stores_refusals, repeat=repeat, timeout=timeout, open_for=open_for)
     return _declare(Kind.PIVOT, texts, traits, identity, resource, then, needs=needs)
 
@@ -201,15 +205,27 @@ def _declare(
     return declare
 
 
-def _texts(tell: str, *, ask: str = "", untell: str = "", check: str = "", risk: str = "") -> dict[Mode, str]:
+def _texts(tell: str, *, ask: str = "", untell: str, check: str, first: str) -> dict[Mode, str]:
     """What is said of an effect, by mode; where nothing was written it is said by the values that `tell` has."""
     return {
         Mode.TELL: tell,
         Mode.ASK: ask,
         Mode.UNTELL: untell or _of_its_values(lines.UNTELL, tell),
         Mode.CHECK: check or f"{lines.KEEP} {_values(tell) or 'it'}?",
-        Mode.RISK: risk or f"{lines.RISK} {_values(tell) or 'it'}?",
+        Mode.RISK: first,
     }
+
+
+def _first(tell: str, order: str, again: str, risk: str) -> str:
+    """What is asked before it acts at all: whether what the caller has may be lost, else whether another one is wanted."""
+    values, old_first = _values(tell), order == "old_first"
+    if (again and old_first) or (risk and not old_first):
+        raise FlowError(
+            f'{"again" if again else "risk"}= is never asked with order="{order}"', mend="remove it, or change the order."
+        )
+    if old_first:
+        return risk or f"{lines.RISK} {values or 'it'}?"
+    return again or (f"{lines.AGAIN}: {values}?" if values else f"{lines.AGAIN}?")
 
 
 def _undone(undone: str, tell: str) -> dict[Mode, str]:

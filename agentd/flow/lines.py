@@ -35,6 +35,7 @@ NOT_NOW: Final = "I am afraid that is not possible just now."
 
 KEEP: Final = "Shall I keep"
 RISK: Final = "What you have may be lost by that. Shall I give it up for"
+AGAIN: Final = "You have that already. Shall I do it once more"
 UNTELL: Final = "I am sorry, that did not work out"
 UNDONE: Final = "I have taken that back"
 NOT_UNDONE: Final = "I am sorry, I could not take that back"

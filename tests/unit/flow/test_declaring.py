@@ -92,6 +92,9 @@ BROKEN = [
     ("identity=[])", 'identity=[], undone="Not {x}.")', "tool 'jot', undone=", "{x} that is no argument", "there is: note"),
     ("identity=[])", 'identity=[], check="Keep {x}?")', "tool 'jot', check=", "{x} that is no argument", "there is: note"),
     ("identity=[])", 'identity=[], check="I keep it.")', "tool 'jot'", "is no question", "question mark"),
+    ("identity=[])", 'identity=[], risk="Gone?")', "mine.py:", 'risk= is never asked with order="new_first"', "change"),
+    ("identity=[])", 'identity=[], order="old_first", again="Two?")', "mine.py:", "again= is never asked", "change the order"),
+    ("identity=[])", 'identity=[], again="Two.")', "tool 'jot'", "is no question", "question mark"),
     ("identity=[])", 'identity=[], order="old_first", risk="Gone.")', "tool 'jot'", "is no question", "question mark"),
     ('ask="Book {when}?", ', "", "tool 'book'", "nothing is asked", 'ask="Shall I'),
     ('ask="Pay {amount}?", ', "", "tool 'pay'", "nothing is asked", 'ask="Shall I'),
@@ -353,7 +356,12 @@ def test_what_is_said_by_default_is_said_by_the_values_that_tell_has() -> None:
     )  # fmt: skip
     assert said(made, Mode.CHECK)[0] == "Shall I keep Tuesday the 24th at 10, Ann?"
     assert said(made, Mode.UNTELL)[0] == "I am sorry, that did not work out: Tuesday the 24th at 10, Ann."
-    assert said(made, Mode.RISK)[0].endswith("Shall I give it up for Tuesday the 24th at 10, Ann?")
+    assert said(made, Mode.RISK) == (
+        "You have that already. Shall I do it once more: Tuesday the 24th at 10, Ann?",
+        "You have that already. Shall I do it once more: Tuesday the 24th at 10, Ann",
+    )
+    risky = tool(compensable(tell="Booked {when}.", identity=["when"], order="old_first"))
+    assert said(risky, Mode.RISK)[0].endswith("may be lost by that. Shall I give it up for Tuesday the 24th at 10?")
     assert said(made, Mode.TELL, undone=True)[0] == "I have taken that back: Tuesday the 24th at 10, Ann."
     assert said(made, Mode.UNTELL, undone=True)[0] == "I am sorry, I could not take that back: Tuesday the 24th at 10, Ann."
 
@@ -361,7 +369,7 @@ def test_what_is_said_by_default_is_said_by_the_values_that_tell_has() -> None:
 def test_what_its_author_wrote_is_said_instead() -> None:
     made = tool(
         held(
-            tell="Done.", ask="Book {when}, {size}?", identity=["when"], ttl=300, check="Keep it?", risk="Risk it?",
+            tell="Done.", ask="Book {when}, {size}?", identity=["when"], ttl=300, check="Keep it?", again="Another?",
             untell="No, {when} is not booked.", undone="Cancelled {when}.",
         )
     )  # fmt: skip
@@ -369,13 +377,17 @@ def test_what_its_author_wrote_is_said_instead() -> None:
     assert said(made, Mode.ASK) == ("Book Tuesday the 24th at 10, small?", "Book Tuesday the 24th at 10, small")
     assert said(made, Mode.CHECK)[0] == "Keep it?"
     assert said(made, Mode.UNTELL)[0] == "No, Tuesday the 24th at 10 is not booked."
-    assert said(made, Mode.RISK)[0] == "Risk it?"
+    assert said(made, Mode.RISK)[0] == "Another?"
+    risky = tool(compensable(**PLAIN, order="old_first", risk="Risk it?"))
+    assert said(risky, Mode.RISK)[0] == "Risk it?"
     assert said(made, Mode.TELL, undone=True)[0] == "Cancelled Tuesday the 24th at 10."
 
 
 def test_without_values_the_defaults_say_it() -> None:
     made = tool(compensable(tell="Done.", identity=[]))
     assert said(made, Mode.CHECK)[0] == "Shall I keep it?"
+    assert said(made, Mode.RISK)[0] == "You have that already. Shall I do it once more?"
+    assert said(tool(deferred(tell="Soon.", identity=[], again="Two?")), Mode.RISK)[0] == "Two?"
     assert said(made, Mode.UNTELL)[0] == "I am sorry, that did not work out."
 
 
