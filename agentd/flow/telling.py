@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from agentd.flow.effects import EffectTool
 from agentd.flow.model import Flow
-from agentd.flow.slots import spoken_of
 from agentd.flow.templates import Line
 from agentd.ledger.row import Kind, Row
 from agentd.messages import Effect, Mode, RowChanged
@@ -32,11 +32,9 @@ def trigger(flow: Flow, change: RowChanged) -> str:
 
 def label(flow: Flow, row: Row, now: datetime) -> str:
     """An effect in a few words, for whoever thinks: the tool and the values of its arguments."""
-    tool, said = flow.tools.get(row.tool), []
+    tool = flow.tools.get(row.tool)
     what = f"taking back {row.tool}" if row.kind is Kind.TAKE_BACK else row.tool
-    if isinstance(tool, EffectTool):
-        args = tool.read_args(row.args)
-        for name, field in tool.args.model_fields.items():
-            value, spoken = getattr(args, name), spoken_of(field)
-            said += [f"{name} {spoken.say(value, now) if spoken else value}"] if value is not None else []
+    if not isinstance(tool, EffectTool):
+        return what
+    said = [f"{name} {tool.said(name, value, now)}" for name, value in json.loads(row.args).items() if value is not None]
     return f"{what} ({', '.join(said)})" if said else what
