@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from agentd.messages import RoundDone, Segment, ThinkFailed, UseTool
-from telemetry.turns import BargeIn, Failure, Gap, Playback, Raised, Round, Speech, ToolRun, TurnRecord, Voiced
+from agentd.messages import RoundDone, Segment, TakeBack, ThinkFailed, UseTool
+from telemetry.effects import asked
+from telemetry.turns import BargeIn, Failure, Gap, LedgerNote, Playback, Raised, Round, Speech, ToolRun, TurnRecord, Voiced
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class TurnDraft:
         self.raised: list[Raised] = []
         self.reopened: list[float] = []
         self.failures: list[Failure] = []
+        self.ledger: list[LedgerNote] = []
         self.speech: list[Speech] = []
         self._rounds: list[Round] = []
         self._open: Round | None = None
@@ -120,10 +122,11 @@ class TurnDraft:
             self._rounds.append(replace(self._open, end=at, **known))  # type: ignore[arg-type]
             self._open = None
 
-    def run_tools(self, epoch: int, at: float, tools: tuple[UseTool, ...]) -> None:
+    def run_tools(self, epoch: int, at: float, tools: tuple[UseTool | TakeBack, ...]) -> None:
         """Tools of a round were asked for; which of them the flow refused is not known until the others are done."""
         for tool in tools:
-            self._running[tool.id] = ToolRun(epoch, tool.id, tool.tool, at, at, "unfinished", tool.args, None, "")
+            name, args = asked(tool)
+            self._running[tool.id] = ToolRun(epoch, tool.id, name, at, at, "unfinished", args, None, "")
 
     def tool_done(self, run: ToolRun) -> None:
         """A tool has its outcome."""
@@ -209,6 +212,7 @@ class TurnDraft:
             raised=tuple(self.raised),
             reopened=tuple(self.reopened),
             failures=tuple(self.failures),
+            ledger=tuple(self.ledger),
         )
         ends = [speech.final for speech in self.speech]
         ends += [stage.end for stages in (record.rounds, record.tools, record.playbacks) for stage in stages]

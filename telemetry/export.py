@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from agentd.messages import Logged
+from agentd.messages import Logged, RowChanged
 from telemetry import names
 from telemetry.metrics import Metrics
 from telemetry.spans import Attribute, CallSpans, Span
@@ -108,15 +108,21 @@ class CallTrace:
         self._end = entry.at
         self._guard(lambda: self._take(self._steps.feed(entry)))
 
-    def close(self, outcome: str, attributes: Mapping[str, Attribute]) -> None:
-        """The call is over: what was open is closed, and the root is exported. A second time does nothing."""
+    def close(self, outcome: str, attributes: Mapping[str, Attribute], rows: tuple[RowChanged, ...] = ()) -> None:
+        """The call is over: what was open is closed, and the root is exported. A second time does nothing.
+
+        `rows` are the call's effects as it left them: what the log did not live to tell of them stands on the root.
+        """
         if self._closed:
             return
         self._closed = True
         self._guard(lambda: self._take(self._steps.end(self._end)))
+        settled = self._steps.effects.moved(self._end, rows)
+        self._guard(lambda: self._telemetry.metrics.notes(settled))
+        self._telemetry.metrics.tellings(self._steps.effects.tellings.values())
         last = {names.CALL_OUTCOME: outcome, names.CALL_TURNS: self._turns, **self._known(attributes)}
         start = self._clock.monotonic if self._start is None else self._start
-        self._guard(lambda: self._give(self._spans.call(start, self._end, self._attributes | last)))
+        self._guard(lambda: self._give(self._spans.call(start, self._end, self._attributes | last, settled)))
         self._telemetry.metrics.call_ended(outcome)
 
     def _take(self, finished: list[Finished]) -> None:

@@ -6,12 +6,13 @@ One `Metrics` for the process, touched by the loop's thread alone. Names and mea
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from agentd.messages import RowChanged
 from telemetry import names
-from telemetry.turns import TurnRecord
+from telemetry.effects import Rows
+from telemetry.turns import ClaimNote, LedgerNote, RowNote, TellingNote, TurnRecord
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -20,6 +21,10 @@ SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 
 
 LATENESS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5)
 """One frame is 0.02 s; what is later than the lead of 0.1 s is heard."""
+
+
+TELLINGS: Final = (0, 1, 2, 3, 4, 6, 8)
+"""Once is as it should be; after two that are cut we ask whether to keep it, at most twice."""
 
 
 class Value:
@@ -32,6 +37,10 @@ class Value:
         """Add to the value of these labels."""
         key = tuple(labels.items())
         self._values[key] = self._values.get(key, 0.0) + amount
+
+    def put(self, value: float) -> None:
+        """Let it be this, where it has no labels."""
+        self._values[()] = value
 
     def lines(self) -> Iterator[str]:
         """Its samples as text."""
@@ -85,6 +94,17 @@ class Metrics:
         self._ring = Value(names.M_RING)
         self._holes = Value(names.M_HOLES)
         self._lost = Value(names.M_LOST)
+        self._census = {
+            name: Value(name)
+            for name in (names.M_OPEN, names.M_UNSETTLED, names.M_STUCK, names.M_STUCK_AGE, names.M_OWED, names.M_OWED_AGE)
+        }
+        self._rolled_back = Value(names.M_ROLLED_BACK)
+        self._averted = Value(names.M_AVERTED)
+        self._tellings = Histogram(names.M_TELLINGS, TELLINGS)
+        self._doubted = Value(names.M_DOUBTED)
+        self._tombstones = Value(names.M_TOMBSTONES)
+        self._claims = Value(names.M_CLAIMS)
+        self._rows = Rows()
 
     def call_began(self) -> None:
         """One more call is live."""
@@ -107,6 +127,7 @@ class Metrics:
         for failure in turn.failures:
             if not failure.down:
                 self._restarts.add(actor=failure.actor)
+        self.notes(turn.ledger)
 
     def late(self, seconds: float) -> None:
         """Agent audio was sent so much later than it could have been: `MediaCounts.late`."""
@@ -123,11 +144,43 @@ class Metrics:
         """Telemetry was lost: `what` is span, entry or attribute."""
         self._lost.add(count, what=what)
 
+    # ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def notes(self, notes: Iterable[LedgerNote]) -> None:
+        """What the ledger did in a call, each thing once."""
+        for note in notes:
+            match note:
+                case RowNote(_, row, after_cut):
+                    self.rows((row,))
+                    if after_cut:
+                        self._averted.add(how="kept")
+                case TellingNote(what="released", again=True):
+                    self._averted.add(how="told_again")
+                case TellingNote(what="cut" | "lost" as what):
+                    self._doubted.add(cause="cleared" if what == "cut" else "lost")
+                case ClaimNote():
+                    self._claims.add()
+
     def rows(self, changes: tuple[RowChanged, ...]) -> None:
-        """Rows of the ledger changed."""
+        """Rows of the ledger changed, in a call or after it; what is told twice counts once."""
+        for old, row in self._rows.fresh(changes):
+            if _rolled_back(row) and not (old and _rolled_back(old)):
+                self._rolled_back.add(cause=row.cause)
+            if row.cause == "doubt" and not (old and old.cause):
+                self._doubted.add(cause="ended")
+            if row.fact == "undoing" and old and old.fact == "sent":
+                self._tombstones.add()
+
+    def tellings(self, counts: Iterable[int]) -> None:
+        """A call is over; so often its caller was told of each effect."""
+        for count in counts:
+            self._tellings.observe(count)
 
     def ledger(self, *, open: int, unsettled: int, stuck: int, stuck_s: float, owed: int, owed_s: float) -> None:
         """How the ledger stands: rows without a verdict, unsettled, stuck, notices owed; ages of the oldest in seconds."""
+        counts = (open, unsettled, stuck, stuck_s, owed, owed_s)
+        for gauge, count in zip(self._census.values(), counts, strict=True):
+            gauge.put(count)
 
     def render(self) -> str:
         """Everything, in the text format 0.0.4."""
@@ -143,6 +196,13 @@ class Metrics:
             names.M_FRAMES: self._frames,
             names.M_RING: self._ring,
             names.M_HOLES: self._holes,
+            **self._census,
+            names.M_ROLLED_BACK: self._rolled_back,
+            names.M_AVERTED: self._averted,
+            names.M_TELLINGS: self._tellings,
+            names.M_DOUBTED: self._doubted,
+            names.M_TOMBSTONES: self._tombstones,
+            names.M_CLAIMS: self._claims,
             names.M_LOST: self._lost,
         }
         lines = list[str]()
@@ -150,6 +210,10 @@ class Metrics:
             kind, meaning = names.TABLE[name]
             lines += (f"# HELP {name} {_escape(meaning)}", f"# TYPE {name} {kind}", *family.lines())
         return "\n".join(lines) + "\n"
+
+
+def _rolled_back(row: RowChanged) -> bool:
+    return row.verdict == "drop" and row.fact == "absent"
 
 
 def _sample(name: str, labels: Labels, value: float) -> str:

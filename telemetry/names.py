@@ -33,7 +33,7 @@ PLAYBACK: Final = _name(
     "span", "playback", "Agent audio on the wire: from the first sample to heard, run dry, held or stopped."
 )
 
-# ── Span events, all on the turn ─────────────────────────────────────────────────────────────────────────────────────
+# ── Span events, on the turn ─────────────────────────────────────────────────────────────────────────────────────────
 
 SUSPECTED: Final = _name("event", "barge_in.suspected", "A voice while the agent is audible: sending stops.")
 CONFIRMED: Final = _name("event", "barge_in.confirmed", "The suspicion was true: the reply is dropped.")
@@ -46,6 +46,15 @@ EPOCH_RAISED: Final = _name("event", "epoch.raised", "A reply attempt was droppe
 REOPENED: Final = _name("event", "reopened", "The caller went on before anything of the reply was heard.")
 RESTARTED: Final = _name("event", "actor.restarted", "An actor failed and runs again.")
 DOWN: Final = _name("event", "actor.down", "An actor failed for good.")
+EFFECT: Final = _name("event", "agentd.effect", "A row of the ledger has new columns.")
+RELEASED: Final = _name("event", "telling.released", "That an effect is told is on record, and the caller begins to hear it.")
+TOLD: Final = _name("event", "telling.played", "The telling's last value was played: the caller knows.")
+CUT: Final = _name("event", "telling.cut", "The telling was stopped, or lost, before that.")
+REFUSED: Final = _name(
+    "event", "telling.refused", "The telling was not played: it is not so any more, or could not be recorded."
+)
+CLAIM: Final = _name("event", "claim.stopped", "The thinker claimed what the ledger does not hold; the caller heard the truth.")
+LEDGER_DOWN: Final = _name("event", "ledger.down", "The ledger takes no writes from here on: nothing effectful runs.")
 
 # ── Attributes of the call ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +124,9 @@ PROPOSALS: Final = _name(
 )
 UNDERSTOOD: Final = _name("attribute", "agentd.think.understood", "False where all it said is that the words made no sense.")
 TOOL_STATUS: Final = _name(
-    "attribute", "agentd.tool.status", "done, refused, failed, timeout, or unfinished when the call ended first."
+    "attribute",
+    "agentd.tool.status",
+    "done, waiting (for the caller), refused, failed, timeout, unknown, or unfinished when the call ended first.",
 )
 PLAYBACK_END: Final = _name(
     "attribute", "agentd.playback.end", "heard, dry (more was to come), held (barge-in suspected), stopped or hung up."
@@ -128,6 +139,20 @@ FIRST_CHUNK: Final = _name(
 )
 TOOL_NAME: Final = _name("attribute", "gen_ai.tool.name", "The tool.")
 TOOL_ID: Final = _name("attribute", "gen_ai.tool.call.id", "The tool call's id, unique within the call.")
+
+# ── The columns of a row: on its events, and on the tool that opened it ──────────────────────────────────────────────
+
+EFFECT_ID: Final = _name("attribute", "agentd.effect.id", "The effect: its row in the ledger, for `agentd effects show`.")
+EFFECT_KIND: Final = _name(
+    "attribute", "agentd.effect.kind", "compensable, held, deferred, pivot, take_back, notice or webhook."
+)
+EFFECT_FACT: Final = _name(
+    "attribute", "agentd.effect.fact", "What the world has: unsent, sent, there, confirming, confirmed, undoing or absent."
+)
+EFFECT_VERDICT: Final = _name("attribute", "agentd.effect.verdict", "open, keep or drop.")
+EFFECT_TOLD: Final = _name("attribute", "agentd.effect.told", "How far the caller knows: no, asked, telling or told.")
+EFFECT_STUCK: Final = _name("attribute", "agentd.effect.stuck", "True where nobody knows the outcome: a human must look.")
+EFFECT_CAUSE: Final = _name("attribute", "agentd.effect.cause", "What gave the verdict, in a word; empty while it is open.")
 
 # ── Attributes of events ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -144,6 +169,16 @@ LAST_SAMPLE: Final = _name(
 ACTOR: Final = _name("attribute", "agentd.actor", "The actor.")
 ACTOR_PROVIDER: Final = _name("attribute", "agentd.actor.provider", "The place in its chain of providers that runs now.")
 
+TELLING_MODE: Final = _name(
+    "attribute",
+    "agentd.telling.mode",
+    "tell, ask (for the yes), check (whether to keep it), untell (that it is not so) or risk (whether the old one may go).",
+)
+TELLING_AGAIN: Final = _name("attribute", "agentd.telling.again", "True where the caller had begun to hear it before.")
+TELLING_LOST: Final = _name(
+    "attribute", "agentd.telling.lost", "True where the carrier never said what became of it; else it was cleared."
+)
+
 # ── Words: only with content on, and redacted ────────────────────────────────────────────────────────────────────────
 
 SPEECH_TEXT: Final = _name("words", "agentd.speech.text", "What the caller said.")
@@ -151,6 +186,8 @@ REPLY_TEXT: Final = _name("words", "agentd.reply.text", "What the caller heard."
 THINK_TEXT: Final = _name("words", "agentd.think.text", "What the thinker has said so far in this reply.")
 TOOL_ARGUMENTS: Final = _name("words", "gen_ai.tool.call.arguments", "The tool's arguments.")
 TOOL_RESULT: Final = _name("words", "gen_ai.tool.call.result", "The tool's result.")
+TELLING_TEXT: Final = _name("words", "agentd.telling.text", "The sentence that tells an effect.")
+CLAIM_TEXT: Final = _name("words", "agentd.claim.text", "The sentence that was stopped.")
 ERROR_TEXT: Final = _name("words", "agentd.error", "Why something failed, in the failing part's own words.")
 
 # ── Metrics ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,6 +205,34 @@ M_LATE: Final = _name("histogram", "agentd_frame_late_seconds", "How late outbou
 M_FRAMES: Final = _name("counter", "agentd_frames_total", "Media frames, by direction: in, out.")
 M_RING: Final = _name("counter", "agentd_ring_dropped_total", "Frames of caller audio that the ring dropped.")
 M_HOLES: Final = _name("counter", "agentd_holes_total", "Times that agent audio ran dry in the middle of a segment.")
+M_OPEN: Final = _name("gauge", "agentd_effects_open", "Effects without a verdict, in the whole ledger.")
+M_UNSETTLED: Final = _name(
+    "gauge", "agentd_effects_unsettled", "Effects whose verdict the world does not agree with yet, the open ones among them."
+)
+M_STUCK: Final = _name("gauge", "agentd_effects_stuck", "Effects of unknown outcome: a human must look.")
+M_STUCK_AGE: Final = _name("gauge", "agentd_effects_stuck_seconds", "How long the oldest of these has been so.")
+M_OWED: Final = _name("gauge", "agentd_notices_owed", "Notices to callers that are not sent yet.")
+M_OWED_AGE: Final = _name("gauge", "agentd_notices_owed_seconds", "How long the oldest of these has been owed.")
+M_ROLLED_BACK: Final = _name(
+    "counter", "agentd_effects_rolled_back_total", "Effects that were let go and that the world does not have, by cause."
+)
+M_AVERTED: Final = _name(
+    "counter",
+    "agentd_false_rollbacks_averted_total",
+    "Effects that outlived the cutting of their telling: told_again, or kept without that.",
+)
+M_TELLINGS: Final = _name(
+    "histogram", "agentd_effect_tellings", "How often the caller was told of an effect, or asked about it."
+)
+M_DOUBTED: Final = _name(
+    "counter",
+    "agentd_effects_doubted_total",
+    "Times that it was not known whether the caller had heard of an effect: cleared, lost, or ended with the call.",
+)
+M_TOMBSTONES: Final = _name("counter", "agentd_tombstones_total", "Requests of unknown outcome that were undone to make sure.")
+M_CLAIMS: Final = _name(
+    "counter", "agentd_claims_stopped_total", "Sentences that claimed an effect which the ledger does not hold."
+)
 M_LOST: Final = _name(
     "counter",
     "agentd_telemetry_lost_total",

@@ -10,17 +10,41 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agentd.messages import RowChanged
 from telemetry import names
 from telemetry.redaction import redact
-from telemetry.turns import BargeIn, Clock, LateTool, Playback, Round, Speech, ToolRun, TurnRecord, Voiced
+from telemetry.turns import (
+    BargeIn,
+    ClaimNote,
+    Clock,
+    DownNote,
+    LateTool,
+    LedgerNote,
+    Playback,
+    Round,
+    RowNote,
+    Speech,
+    TellingNote,
+    ToolRun,
+    TurnRecord,
+    Voiced,
+)
 
 Attribute = str | bool | int | float
 REMEMBERED: Final = 8
 """Turns whose span a late tool may still hang from: a tool has ten seconds, in which nobody takes more turns."""
+
+_TELLINGS: Final = {
+    "released": names.RELEASED,
+    "played": names.TOLD,
+    "cut": names.CUT,
+    "lost": names.CUT,
+    "refused": names.REFUSED,
+}
 
 _CLASS: Final = re.compile(r"([A-Z]\w*(?:Error|Exception|Stalled|Closed|Group|Bug|Timeout))\b")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
@@ -76,9 +100,10 @@ class CallSpans:
         """The call's trace, as 32 hexadecimal digits."""
         return f"{self._trace_id:032x}"
 
-    def call(self, start: float, end: float, attributes: Mapping[str, Attribute]) -> Span:
-        """The root, once the call is over."""
-        return self._make(names.CALL, start, end, attributes, parent=None, span_id=self._root)
+    def call(self, start: float, end: float, attributes: Mapping[str, Attribute], settled: Iterable[LedgerNote] = ()) -> Span:
+        """The root, once the call is over, with what was `settled` after that."""
+        events = tuple(map(self._ledger, settled))
+        return self._make(names.CALL, start, end, attributes, parent=None, span_id=self._root, events=events)
 
     def turn(self, turn: TurnRecord) -> Iterator[Span]:
         """A turn's spans, children first."""
@@ -132,12 +157,14 @@ class CallSpans:
     def _tool(self, tool: ToolRun, parent: int) -> Span:
         attributes: dict[str, Attribute] = {
             names.OPERATION: "execute_tool",
-            names.TOOL_NAME: tool.name if _IDENTIFIER.fullmatch(tool.name) else "_OTHER",
-            names.TOOL_ID: tool.id if _IDENTIFIER.fullmatch(tool.id) else "_OTHER",
+            names.TOOL_NAME: _identifier(tool.name),
+            names.TOOL_ID: _identifier(tool.id),
             names.TOOL_STATUS: tool.status,
             names.EPOCH: tool.epoch,
         }
-        if tool.status in {"failed", "timeout"}:
+        if tool.row is not None:
+            attributes |= _columns(tool.row)
+        if tool.status in {"failed", "timeout", "unknown"}:
             attributes |= {names.ERROR: tool.status} | self._words(names.ERROR_TEXT, tool.why)
         if self._content:
             attributes |= self._words(names.TOOL_ARGUMENTS, _json(dict(tool.args)))
@@ -170,6 +197,27 @@ class CallSpans:
                 attributes[names.ACTOR_PROVIDER] = failure.provider
             attributes |= self._words(names.ERROR_TEXT, failure.why)
             yield self._event(names.DOWN if failure.down else names.RESTARTED, failure.at, attributes)
+        yield from map(self._ledger, turn.ledger)
+
+    def _ledger(self, note: LedgerNote) -> SpanEvent:
+        match note:
+            case RowNote(at, row):
+                return self._event(names.EFFECT, at, {names.TOOL_NAME: _identifier(row.tool), **_columns(row)})
+            case TellingNote(at, effect, mode, what, text, again, why):
+                attributes: dict[str, Attribute] = {names.EFFECT_ID: effect, names.TELLING_MODE: mode}
+                match what:
+                    case "released":
+                        attributes |= {names.TELLING_AGAIN: again} | self._words(names.TELLING_TEXT, text)
+                    case "cut" | "lost":
+                        attributes[names.TELLING_LOST] = what == "lost"
+                    case "refused":
+                        attributes |= self._words(names.ERROR_TEXT, why)
+                return self._event(_TELLINGS[what], at, attributes)
+            case ClaimNote(at, text):
+                return self._event(names.CLAIM, at, self._words(names.CLAIM_TEXT, text))
+            case DownNote(at, why):
+                failed: dict[str, Attribute] = {names.ERROR: _error_type(why)}
+                return self._event(names.LEDGER_DOWN, at, failed | self._words(names.ERROR_TEXT, why))
 
     def _barge_in(self, barge_in: BargeIn) -> Iterator[SpanEvent]:
         suspected: dict[str, Attribute] = {}
@@ -231,6 +279,23 @@ def _turn_attributes(turn: TurnRecord) -> dict[str, Attribute]:
         if turn.gap.answer is not None:
             attributes[names.GAP_ANSWER] = round(turn.gap.answer, 4)
     return attributes
+
+
+def _columns(row: RowChanged) -> dict[str, Attribute]:
+    return {
+        names.EFFECT_ID: row.effect,
+        names.EFFECT_KIND: row.kind,
+        names.EFFECT_FACT: row.fact,
+        names.EFFECT_VERDICT: row.verdict,
+        names.EFFECT_TOLD: row.told,
+        names.EFFECT_STUCK: row.stuck,
+        names.EFFECT_CAUSE: row.cause,
+    }
+
+
+def _identifier(name: str) -> str:
+    """A name that may be shown: a model may have made up any."""
+    return name if _IDENTIFIER.fullmatch(name) else "_OTHER"
 
 
 def _span_id() -> int:

@@ -33,6 +33,9 @@ from agentd.messages import (
     SegmentHeard,
     SpeechOnset,
     Stopped,
+    TakeBack,
+    TellingCut,
+    TellingPlayed,
     ThinkFailed,
     Timer,
     TimerFired,
@@ -41,6 +44,7 @@ from agentd.messages import (
     UtteranceEnded,
 )
 from telemetry.draft import Suspicion, TurnDraft
+from telemetry.effects import EffectSteps, asked
 from telemetry.turns import Failure, Finished, LateTool, Speech, ToolRun, TurnRecord
 
 _ANSWERS: Final = {"opening", "reply", "silence", "misheard"}
@@ -54,6 +58,7 @@ class CallSteps:
         self._turn: TurnDraft | None = None
         self._over: list[tuple[TurnDraft, Logged]] = []
         self._late: list[LateTool] = []
+        self.effects = EffectSteps()
         self._last: Logged | None = None
         self._owed = 0
         self._rate = 8000
@@ -65,6 +70,7 @@ class CallSteps:
         """Take the next entry; what is over with it, in order."""
         self._last = entry
         self._note(entry)
+        self._note_ledger(entry)
         self._decide(entry)
         for command in entry.commands:
             self._follow(command, entry)
@@ -87,11 +93,15 @@ class CallSteps:
 
     def _take_over(self) -> list[TurnRecord]:
         over, self._over = self._over, []
-        return [draft.record(entry.at, entry.before, entry.flow) for draft, entry in over]
+        records = [draft.record(entry.at, entry.before, entry.flow) for draft, entry in over]
+        return [replace(record, tools=tuple(map(self._with_row, record.tools))) for record in records]
 
     def _take_late(self) -> list[LateTool]:
         late, self._late = self._late, []
-        return late
+        return [replace(item, tool=self._with_row(item.tool)) for item in late]
+
+    def _with_row(self, tool: ToolRun) -> ToolRun:
+        return replace(tool, row=self.effects.row_of(tool.id))
 
     def _draft(self, reply: Reply) -> TurnDraft | None:
         """The turn that a reply belongs to, if it is not gone."""
@@ -155,17 +165,24 @@ class CallSteps:
 
     def _note_tool(self, done: ToolDone) -> None:
         outcome = done.outcome
-        if not isinstance(outcome.proposal, UseTool):
-            return
         use = outcome.proposal
-        run = ToolRun(
-            done.reply.epoch, use.id, use.tool, done.began_at, done.at, outcome.status, use.args, outcome.result, outcome.why
-        )
+        if not isinstance(use, UseTool | TakeBack):
+            return
+        name, args = asked(use)
+        run = ToolRun(done.reply.epoch, use.id, name, done.began_at, done.at, outcome.status, args, outcome.result, outcome.why)
         draft = self._draft(done.reply)
         if draft is None:
             self._late.append(LateTool(done.reply.turn, run))
         else:
             draft.tool_done(run)
+
+    def _note_ledger(self, entry: Logged) -> None:
+        """What the ledger did belongs to the turn at hand; what became of a telling, to the one that it was a part of."""
+        of = entry.event.segment.reply if isinstance(entry.event, TellingPlayed | TellingCut) else entry.reply
+        draft = self._draft(of) or self._turn
+        notes = self.effects.feed(entry)
+        if draft is not None:
+            draft.ledger += notes
 
     def _note_stopped(self, stopped: Stopped, entry: Logged) -> None:
         """What was dropped is silent now, and the last of what was heard of it is known."""
@@ -196,7 +213,7 @@ class CallSteps:
             case ["continue"] if turn:
                 turn.go_on(entry.reply.epoch, entry.at)
             case ["runtools"] if turn and isinstance(entry.event, RoundDone):
-                tools = tuple(proposal for proposal in entry.event.proposals if isinstance(proposal, UseTool))
+                tools = tuple(use for use in entry.event.proposals if isinstance(use, UseTool | TakeBack))
                 turn.run_tools(entry.reply.epoch, entry.at, tools)
             case ["new", "epoch", epoch]:
                 self._owed += 1

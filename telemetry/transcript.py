@@ -3,24 +3,31 @@
 The caller's line of a turn may still change: a turn that is reopened has its words joined. So it is held back, and with it
 what the agent says behind it, until the caller begins to hear the reply, the turn changes or the call ends; after that, more
 words are a new turn. What was heard of a dropped reply is told by the transport after the next turn has begun; that line is
-given out ahead of the line which waits. Fillers and tools leave no line.
+given out ahead of the line which waits. Fillers and tools that read leave no line.
+
+What becomes of an effect is a line too, the ledger's: each state in which it rests, and at the call's end the one in which the
+call left it. It is held back with the words that brought it about.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from agentd.messages import (
     Audible,
     Held,
     KeyPressed,
+    LedgerMoved,
     Logged,
     MediaStarted,
     PlaybackBegan,
+    RowChanged,
     SegmentHeard,
     Stopped,
     UtteranceEnded,
 )
+from telemetry.effects import IN_FLIGHT, UNSPOKEN, in_words
 
 Line = dict[str, Any]
 
@@ -43,6 +50,9 @@ class Transcript:
         self._since = 0.0
         self._cut: tuple[object, int, float] | None = None
         self._keys: tuple[float, float] | None = None
+        self._labels: dict[str, str] = {}
+        self._effects: dict[str, str] = {}
+        self._last = 0.0
 
     def feed(self, entry: Logged) -> list[Line]:
         """Take the next entry; the lines that are final with it."""
@@ -50,7 +60,10 @@ class Transcript:
             self._zero = entry.at
         final = self.end() if entry.reply.turn > self._turn else []
         self._turn = max(self._turn, entry.reply.turn)
+        self._last = entry.at
         self._note(entry)
+        if isinstance(entry.event, LedgerMoved):
+            final += self._hear_ledger(entry.event)
         for line in entry.lines:
             match line.who, entry.event:
                 case "caller", _:
@@ -66,11 +79,11 @@ class Transcript:
                 final += self.end()
         return final + self.end() if entry.state == "ended" else final
 
-    def end(self) -> list[Line]:
-        """The log is over: what was held back is final."""
+    def end(self, rows: tuple[RowChanged, ...] = ()) -> list[Line]:
+        """The log is over: what was held back is final. `rows` are the effects as the call left them."""
         held, self._held = self._held, []
         self._given = max([self._given, *(line["turn"] for line in held)])
-        return held
+        return [*held, *self._tell_rows(rows, self._last)]
 
     def _note(self, entry: Logged) -> None:
         """The times that lines will need."""
@@ -102,10 +115,10 @@ class Transcript:
                 first, self._stopped = self._keys
                 line |= {"at": self._seconds(first), "delay": round(entry.at - self._stopped, 3), "why": "keys"}
         self._keys = None
-        before = next((held for held in self._held if held["who"] == "caller"), None)
-        if before is not None:
-            self._held.remove(before)
-            line = {**before, **line, "at": before["at"]}
+        for place, before in enumerate(self._held):
+            if before["who"] == "caller":
+                self._held[place] = {**before, **line, "at": before["at"]}
+                return
         self._held.append(line)
 
     def _hear_agent(self, line: Line) -> list[Line]:
@@ -117,6 +130,27 @@ class Transcript:
             self._held.append(line)
             return []
         return [line]
+
+    def _hear_ledger(self, moved: LedgerMoved) -> list[Line]:
+        """The effects that have come to rest; a line that waits is waited for."""
+        self._labels |= {effect.id: effect.line.partition(": ")[0] for effect in moved.effects}
+        lines = self._tell_rows((row for row in moved.changes if row.stuck or row.fact not in IN_FLIGHT), moved.at)
+        if not self._held:
+            return lines
+        self._held += lines
+        return []
+
+    def _tell_rows(self, rows: Iterable[RowChanged], at: float) -> list[Line]:
+        """The ledger's lines for what is new of these rows."""
+        lines = list[Line]()
+        for row in rows:
+            text = in_words(row)
+            if row.kind != "webhook" and self._effects.get(row.effect) != text:
+                self._effects[row.effect] = text
+                label = self._labels.get(row.effect, f"{row.kind} of {row.tool}" if row.kind in UNSPOKEN else row.tool)
+                said = {"turn": self._turn, "who": "ledger", "text": f"{label}: {text}", "cut": False}
+                lines.append({**said, "at": self._seconds(at)})
+        return lines
 
     def _seconds(self, at: float) -> float:
         return round(at - (self._zero or 0.0), 3)

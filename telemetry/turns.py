@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agentd.messages import RowChanged
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -60,7 +62,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class ToolRun:
-    """One tool and its outcome."""
+    """One tool and its outcome. `row` is the effect that it opened, where it did, as the ledger held it when this was told."""
 
     epoch: int
     id: str
@@ -71,6 +73,7 @@ class ToolRun:
     args: Mapping[str, Any]
     result: Any
     why: str
+    row: RowChanged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,50 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class RowNote:
+    """A row of the ledger has new columns. `after_cut`: it is kept with this, though its last telling was cut."""
+
+    at: float
+    row: RowChanged
+    after_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellingNote:
+    """What became of the sentence `text` about an effect: released | played | cut | lost | refused (for `why`).
+
+    `again`: the caller had begun to hear it before.
+    """
+
+    at: float
+    effect: str
+    mode: str
+    what: Literal["released", "played", "cut", "lost", "refused"]
+    text: str
+    again: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNote:
+    """The thinker said `text`, which claims what the ledger does not hold; it was stopped."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownNote:
+    """From here on the ledger took no writes."""
+
+    at: float
+    why: str
+
+
+LedgerNote = RowNote | TellingNote | ClaimNote | DownNote
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """From the caller's last voiced sample to the first agent audio on the wire, in seconds, with its stages.
 
@@ -168,6 +215,7 @@ class TurnRecord:
     raised: tuple[Raised, ...]
     reopened: tuple[float, ...]
     failures: tuple[Failure, ...]
+    ledger: tuple[LedgerNote, ...]
 
 
 @dataclass(frozen=True, slots=True)

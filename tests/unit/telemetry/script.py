@@ -13,24 +13,36 @@ from agentd.messages import (
     ActorRestarted,
     Asked,
     Audible,
+    ClaimStopped,
+    Effect,
     Held,
     KeyPressed,
+    LedgerDown,
+    LedgerMoved,
     Logged,
     LongSpeech,
     MediaStarted,
     MediaStopped,
+    Mode,
     Outcome,
     Partial,
     PlaybackBegan,
     RanDry,
+    Release,
     Reply,
     ReplyHeard,
     RoundDone,
+    RowChanged,
     Said,
     Segment,
     SegmentHeard,
     SpeechOnset,
     Stopped,
+    TakeBack,
+    TellingCut,
+    TellingDue,
+    TellingPlayed,
+    TellingRefused,
     ThinkFailed,
     Timer,
     TimerFired,
@@ -147,7 +159,7 @@ class Script:
         *said: str,
         took: float = 0.1,
         first: float | None = 0.04,
-        tools: tuple[UseTool, ...] = (),
+        tools: tuple[UseTool | TakeBack, ...] = (),
         then: Then = Then.LISTEN,
     ) -> Script:
         """A round that began now is over `took` later; its first text came after `first`."""
@@ -163,12 +175,20 @@ class Script:
         return self.same(ThinkFailed(self.reply, why, self.t))
 
     def tool(
-        self, use: UseTool, *, began: float, status: Any = "done", reply: Reply | None = None, result: Any = None
+        self,
+        use: UseTool | TakeBack,
+        *,
+        began: float,
+        status: Any = "done",
+        reply: Reply | None = None,
+        result: Any = None,
+        last: bool = True,
     ) -> Script:
+        """A tool has its outcome; the reply goes on where it was the `last` of its round."""
         reply = reply or self.reply
         done = ToolDone(reply, Outcome(use, status, result), began, self.t)
         return self.tell(
-            done, ToolsDone(reply, self.t) if reply == self.reply else None, (Said("tool", f"{use.tool}: {status}"),)
+            done, ToolsDone(reply, self.t) if last and reply == self.reply else None, (Said("tool", f"{use.id}: {status}"),)
         )
 
     def began(self, *, made: float = 0.03) -> Script:
@@ -212,6 +232,37 @@ class Script:
         self.began().wait(0.06).audible().wait(seconds - 0.06).heard(text)
         return self.reply_heard()
 
+    # ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def moved(self, *rows: RowChanged, line: str = "") -> Script:
+        """Rows changed; `line` is what the thinker is told of the first."""
+        effects = (Effect(rows[0].effect, rows[0].tool, rows[0].kind, {}, None, "open", line),) if line else ()
+        return self.tell(LedgerMoved(self.t, rows, effects, (), busy=False, live=True), None)
+
+    def telling(self, effect: str, text: str = "You are booked.", mode: Mode = Mode.TELL) -> Segment:
+        return Segment(self.reply, self.index, text, effect=effect, mode=mode, told_from=len(text))
+
+    def due(self, segment: Segment) -> Script:
+        return self.tell(TellingDue(segment, self.t), None)
+
+    def released(self, segment: Segment) -> Script:
+        return self.due(segment).wait(0.01).tell(Release(segment.key), None)
+
+    def told(self, segment: Segment) -> Script:
+        return self.tell(TellingPlayed(segment, self.t, self._pos(self.t)), None)
+
+    def cut(self, segment: Segment, *, lost: bool = False) -> Script:
+        return self.tell(TellingCut(segment, self.t, lost), None)
+
+    def refused(self, segment: Segment, why: str = "it is not so any more") -> Script:
+        return self.tell(TellingRefused(segment.key, why, self.t), None)
+
+    def claims(self, text: str) -> Script:
+        return self.tell(ClaimStopped(self.reply, text, self.t), None)
+
+    def ledger_down(self, why: str = "OSError: disk full") -> Script:
+        return self.tell(LedgerDown(why, self.t), None)
+
     # ── Failures and ends ────────────────────────────────────────────────────────────────────────────────────────────
 
     def restarted(self, actor: str, why: str = "it ended") -> Script:
@@ -226,3 +277,18 @@ class Script:
     def greeted(self) -> Script:
         """Turn 1: from 100.0 to 101.15, then listening."""
         return self.start().speaks("Hello.")
+
+
+def row(
+    effect: str = "e1",
+    fact: str = "there",
+    verdict: str = "open",
+    cause: str = "",
+    *,
+    told: str = "no",
+    tool: str = "book",
+    kind: str = "compensable",
+    stuck: bool = False,
+) -> RowChanged:
+    """A row as a step left it."""
+    return RowChanged(effect, tool, kind, fact, verdict, told, stuck, cause)

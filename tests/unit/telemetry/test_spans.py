@@ -6,24 +6,26 @@ from typing import Any
 
 import pytest
 
-from agentd.messages import Logged, Timer, UseTool
+from agentd.messages import Logged, RowChanged, Timer, UseTool
 from telemetry import names
 from telemetry.export import CallTrace, Telemetry
 from telemetry.redaction import redact
 from telemetry.turns import Clock
-from tests.unit.telemetry.script import START, Script
+from tests.unit.telemetry.script import START, Script, row
 from tests.unit.telemetry.test_steps import waiting
 
 ZERO = 1_790_000_000_000_000_000
 
 
-def trace(entries: list[Logged], *, content: bool = False, **attributes: Any) -> list[dict[str, Any]]:
+def trace(
+    entries: list[Logged], *, content: bool = False, rows: tuple[RowChanged, ...] = (), **attributes: Any
+) -> list[dict[str, Any]]:
     spans: list[dict[str, Any]] = []
     telemetry = Telemetry("agentd", None, content)
     call = telemetry.call("20261120-141502-123-7f3a9c01", attributes, Clock(START, ZERO), spans.append)
     for entry in entries:
         call.write(entry)
-    call.close("hangup", {})
+    call.close("hangup", {}, rows)
     assert {span["trace_id"] for span in spans} == {call.trace_id}
     assert 'agentd_telemetry_lost_total{what="entry"}' not in telemetry.render()
     return spans
@@ -48,6 +50,20 @@ def everything() -> list[Logged]:
     script.wait(0.3).ended("", voiced=0.1).timer(Timer.SILENCE).thinks("Hello?").wait(0.1).began().wait(0.1).audible()
     script.onset(0.2).held("Hello?", 3).wait(0.1).down("voice").stopped()
     return script.wait(0.1).speaks_out("Sorry.").wait(0.6).timer(Timer.FAREWELL).hangs_up().entries
+
+
+def effects() -> Script:
+    """A log that holds all that the ledger may do in a call, and whose caller hangs up in the middle."""
+    use = UseTool("t1", "book", {"day": "CANARY-args"})
+    script = Script().greeted().wait(1).says("CANARY-caller book it").thinks(tools=(use,)).wait(0.1).moved(row(fact="sent"))
+    script.wait(0.1).moved(row()).tool(use, began=script.t - 0.2, result="CANARY-result").thinks("CANARY-agent says.")
+    script.wait(0.05).began().wait(0.06).audible()
+    telling = script.telling("e1", "You are booked for CANARY-telling.")
+    script.released(telling).wait(0.3).onset(0.2).held(telling.text, 3).wait(0.5).ended("how much is it").cut(telling)
+    script.stopped(telling.reply, telling.text, 3).claims("CANARY-claim").thinks("Ten.").wait(0.1).began().wait(0.06).audible()
+    again, gone = script.telling("e1", "You are booked for CANARY-telling."), script.telling("e2", "CANARY-telling")
+    script.released(again).wait(1).told(again).due(gone).refused(gone, "CANARY-refused")
+    return script.ledger_down("OSError: CANARY-down").wait(0.1).moved(row(told="told")).hangs_up()
 
 
 CALL = {names.CALL_FLOW: "receptionist", names.CALL_CARRIER: "sautikit", names.MODEL: "m-1", names.PROVIDER: "acme"}
@@ -117,7 +133,7 @@ def test_a_barge_in_is_told_by_the_turn_that_it_cut() -> None:
 
 
 def test_no_word_is_in_any_span_by_default() -> None:
-    text = json.dumps(trace(everything(), **CALL))
+    text = json.dumps(trace(everything(), **CALL) + trace(effects().entries))
     assert "CANARY" not in text
     assert not [name for name, (kind, _) in names.TABLE.items() if kind == "words" and f'"{name}"' in text]
     assert "EngineStalled" in text
@@ -137,9 +153,9 @@ def test_with_content_on_the_words_are_there_and_redacted() -> None:
     (speech,) = named(trace(script.entries, content=True), "caller.speech")
     assert speech["attributes"][names.SPEECH_TEXT] == "my number is [number] or [email]"
     spans = trace(everything(), content=True)
-    assert {
-        word for word in ("caller", "agent", "args", "result", "error") if f"CANARY-{word}" not in json.dumps(spans)
-    } == set()
+    spans += trace(effects().entries, content=True)
+    said = ("caller", "agent", "args", "result", "error", "telling", "claim", "refused", "down")
+    assert {word for word in said if f"CANARY-{word}" not in json.dumps(spans)} == set()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +183,53 @@ def test_redaction_takes_no_time_on_hostile_text() -> None:
         redact(text)
 
 
+# ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_change_of_a_row_is_an_event_with_its_columns() -> None:
+    spans = trace(effects().entries)
+    _, second, third = named(spans, "turn")
+    assert [event["name"] for event in second["events"]] == [
+        *("agentd.effect", "agentd.effect", "telling.released", "barge_in.suspected"),
+        *("barge_in.confirmed", "epoch.raised", "telling.cut"),
+    ]
+    assert second["events"][1]["attributes"] == {
+        names.TOOL_NAME: "book",
+        names.EFFECT_ID: "e1",
+        names.EFFECT_KIND: "compensable",
+        names.EFFECT_FACT: "there",
+        names.EFFECT_VERDICT: "open",
+        names.EFFECT_TOLD: "no",
+        names.EFFECT_STUCK: False,
+        names.EFFECT_CAUSE: "",
+    }
+    told = [event for event in third["events"] if event["name"].startswith("telling.")]
+    assert [(event["name"], event["attributes"][names.EFFECT_ID]) for event in told] == [
+        ("telling.released", "e1"),
+        ("telling.played", "e1"),
+        ("telling.refused", "e2"),
+    ]
+    assert [event["attributes"].get(names.TELLING_AGAIN) for event in told] == [True, None, None]
+
+
+def test_a_tool_shows_the_columns_of_the_row_that_it_opened() -> None:
+    (tool,) = named(trace(effects().entries), "tool")
+    shown = {name: tool["attributes"][name] for name in (names.EFFECT_ID, names.EFFECT_FACT, names.EFFECT_VERDICT)}
+    assert shown == {names.EFFECT_ID: "e1", names.EFFECT_FACT: "there", names.EFFECT_VERDICT: "open"}
+
+
+def test_what_the_calls_end_did_to_its_effects_stands_on_the_call() -> None:
+    kept, notice = (
+        row(verdict="keep", cause="doubt", told="told"),
+        row("e1.notice", verdict="keep", cause="born", kind="notice"),
+    )
+    (root,) = named(trace(effects().entries, rows=(kept, notice)), "call")
+    told = [(event["attributes"][names.EFFECT_ID], event["attributes"][names.EFFECT_CAUSE]) for event in root["events"]]
+    assert told == [("e1", "doubt"), ("e1.notice", "born")]
+    (root,) = named(trace(effects().entries, rows=(row(told="told"),)), "call")
+    assert root["events"] == [], "the log has told this row as it is"
+
+
 # ── The table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,7 +248,7 @@ def documented(*kinds: str) -> set[str]:
 
 
 def test_every_name_that_is_emitted_is_in_the_table_and_every_name_in_the_table_is_emitted() -> None:
-    found = emitted(trace(everything(), content=True, **CALL))
+    found = emitted(trace(everything(), content=True, **CALL) + trace(effects().entries, content=True))
     assert found["span"] == documented("span")
     assert found["event"] == documented("event")
     assert found["attribute"] == documented("attribute", "words")

@@ -6,7 +6,8 @@ import pytest
 
 from agentd.messages import Timer, UseTool
 from telemetry.transcript import Transcript
-from tests.unit.telemetry.script import Script
+from tests.unit.telemetry.script import Script, row
+from tests.unit.telemetry.test_effects import booked
 from tests.unit.telemetry.test_steps import speaking, waiting
 
 
@@ -110,3 +111,58 @@ def test_a_reply_that_was_heard_before_it_was_known_to_be_audible_stands_behind_
     script = Script().greeted().wait(1).says("are you open").thinks("Yes.").wait(0.05).began().wait(0.05).onset(0.2)
     script.heard("Yes.").held().wait(0.4).ended("", voiced=0.1).wait(0.4).timer(Timer.RESUME).reply_heard().wait(1).hangs_up()
     assert said(script)[1:] == [(2, "caller", "are you open", False), (2, "agent", "Yes.", False)]
+
+
+# ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ledger(script: Script) -> list[str]:
+    return [text for _, who, text, _ in said(script) if who == "ledger"]
+
+
+def test_an_effect_has_a_line_for_each_state_in_which_it_rests() -> None:
+    script = booked().moved(row(told="telling")).moved(row(verdict="keep", cause="told", told="told")).wait(1)
+    script.moved(row("e2", "unsent", "keep", "yes", kind="take_back")).moved(row("e2", "sent", "keep", "yes", kind="take_back"))
+    script.moved(row("e2", "there", "keep", "yes", kind="take_back")).hangs_up()
+    assert ledger(script) == [
+        *("book: there, open", "book: kept (told)", "book: kept (yes), not done yet", "book: kept (yes)"),
+    ]
+
+
+def test_a_line_names_the_effect_as_the_machine_does() -> None:
+    script = booked().moved(row("e7"), line="book (day tuesday): DONE, not yet heard: say it first.")
+    assert ledger(script.moved(row("e7", "absent", "drop", "retracted")).hangs_up())[1:] == [
+        *("book (day tuesday): there, open", "book (day tuesday): let go (retracted)"),
+    ]
+
+
+def test_a_ledgers_line_has_its_turn_and_its_time_and_stands_behind_the_words_that_brought_it_about() -> None:
+    script = Script().greeted().wait(1).says("book tuesday").moved(row())
+    at = script.t
+    script.speaks("You are booked.").wait(1).hangs_up()
+    assert said(script)[1:] == [
+        (2, "caller", "book tuesday", False),
+        (2, "ledger", "book: there, open", False),
+        (2, "agent", "You are booked.", False),
+    ]
+    assert read(script)[2]["at"] == pytest.approx(at - 100, abs=1e-3)
+
+
+def test_a_line_of_the_ledger_stays_behind_the_words_that_go_on() -> None:
+    script = Script().greeted().wait(1).says("book tuesday").moved(row()).wait(0.1).onset(0.1).stopped().wait(1.22)
+    script.ended("at ten").speaks("You are booked.").hangs_up()
+    assert [(who, text) for _, who, text, _ in said(script)[1:3]] == [
+        ("caller", "book tuesday at ten"),
+        ("ledger", "book: there, open"),
+    ]
+
+
+def test_what_the_calls_end_did_to_its_effects_ends_the_transcript() -> None:
+    transcript = Transcript()
+    for entry in booked().hangs_up().entries:
+        transcript.feed(entry)
+    left = (row(fact="undoing", verdict="drop", cause="ended"), row("e1.notice", "unsent", "keep", "born", kind="notice"))
+    webhook = row("w", "unsent", "keep", "born", kind="webhook", tool="after_call")
+    lines = transcript.end((*left, row("e2"), webhook))
+    assert [line["text"] for line in lines] == ["book: letting go (ended)", "notice of book: owed", "book: there, open"]
+    assert {line["turn"] for line in lines} == {2}
