@@ -110,4 +110,5 @@ def _connected(connection: Any, _: object) -> None:
 
 
 def _begun(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN"
+    connection.connection.cursor().execute(begin)

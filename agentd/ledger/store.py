@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,12 +71,12 @@ def open_store(url: str, vault: Vault, *, lease_s: float = 5.0, clock: Callable[
             tables.prepare(connection, place(url))
             _know_the_keys(connection, vault)
     except LedgerDown as error:
-        engine.dispose()
+        store.close()
         raise OperatorError(
             f"the ledger cannot be opened ({error})", where=place(url), mend="mend or move what is there, or change ledger.url."
         ) from None
     except OperatorError:
-        engine.dispose()
+        store.close()
         raise
     return store
 
@@ -101,13 +102,17 @@ class Store:
         self.vault, self.clock = vault, clock
         self.owner, self.fence = secrets.token_hex(8), 0
         self._engine, self._life = engine, life
-        self._writer = engine.execution_options(writing=True, preserve_rowcount=True)
+        self._writer: Connection | None = None
         self._writes, self._reads = Lock(), Lock()
         self._put = _upsert(_INSERT[engine.dialect.name])
 
     def close(self) -> None:
         """Let go of everything. What is unsettled is free for others at once."""
         self._life.close(self.owner)
+        with turn(self._writes):
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self._engine.dispose()
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,11 +166,12 @@ class Store:
     @contextmanager
     def writing(self, given_up: Callable[[], bool] = never) -> Iterator[Connection]:
         """A transaction that may write, the only one of this process; it is synced at the end. Raises LedgerDown."""
-        with turn(self._writes):
+        with turn(self._writes), _translated():
             if given_up():
                 raise LedgerDown("it waited too long for its turn")
-            with _translated(), self._writer.begin() as connection, _fresh_after_errors(connection):
-                yield connection
+            self._writer = self._writer or self._engine.connect().execution_options(writing=True, preserve_rowcount=True)
+            with self._writer.begin(), _fresh_after_errors(self._writer):
+                yield self._writer
                 if given_up():
                     raise LedgerDown("it took too long")
 
@@ -310,7 +316,7 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise LedgerDown(str(error.orig).partition("\n")[0]) from error
-    except (PoolTimeout, OSError) as error:
+    except (PoolTimeout, OSError, sqlite3.Error) as error:
         raise LedgerDown(str(error)) from error
 
 

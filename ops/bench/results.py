@@ -14,7 +14,7 @@ from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
-ORDER: Final = ("turns", "barge-in", "overhead", "soak", "density", "virtual")
+ORDER: Final = ("turns", "barge-in", "overhead", "soak", "density", "virtual", "ledger")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 

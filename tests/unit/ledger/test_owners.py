@@ -120,6 +120,14 @@ def test_what_a_dead_owner_leaves_beside_the_file_is_cleared_away(file: Place) -
     assert list(file.file.parent.glob("*.owner-*")) == []
 
 
+def test_renewing_puts_what_was_written_in_its_place_so_that_no_write_has_to(file: Place) -> None:
+    store = file.open()
+    store.write(call(), [row("a-row-to-look-for")])
+    assert b"a-row-to-look-for" not in file.file.read_bytes()
+    store.renew()
+    assert b"a-row-to-look-for" in file.file.read_bytes()
+
+
 @pytest.mark.postgres
 class TestOnPostgres:
     """Sessions and leases."""

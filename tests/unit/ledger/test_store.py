@@ -10,7 +10,7 @@ import pytest
 from agentd.errors import Fenced, InternalBug, LedgerDown, OperatorError
 from agentd.ledger.row import Fact, Told, Verdict
 from agentd.ledger.vault import ERASED
-from tests.unit.ledger.keeping import DAY, KEY, OTHER_KEY, Place, call, dropped, kept, names, row, rows_of
+from tests.unit.ledger.keeping import DAY, KEY, OTHER_KEY, Place, call, dropped, kept, lose_the_lock, names, row, rows_of
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +118,7 @@ def test_a_dead_owners_calls_are_taken_over_where_something_is_left_to_do(place:
 def test_who_was_taken_over_writes_nothing_of_it_any_more(place: Place) -> None:
     paused, heir = place.open(), place.open()
     fence = paused.write(call(), [row()])
-    paused.close()
+    lose_the_lock(paused)
     heir.take_over()
     with pytest.raises(Fenced):
         paused.write(call(), [kept(row())], fence=fence)
@@ -129,7 +129,7 @@ def test_who_was_taken_for_dead_joins_anew_and_opens_new_calls(place: Place) -> 
     paused, heir = place.open(), place.open()
     paused.write(call(), [row()])
     assert paused.renew()
-    paused.close()
+    lose_the_lock(paused)
     heir.take_over()
     assert not paused.renew()
     assert paused.renew()
