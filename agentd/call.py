@@ -56,7 +56,7 @@ class Surroundings:
 
     `metadata` is what the carrier's first text must be; `hand_over` and `hang_up` store what comes after the stream, and never
     wait; `wall` is the time of day. `facts` are what the ledger knows of the call, `record` is its page there, `hands` carry
-    out its requests, and `adopt` takes what is not settled when the call is over.
+    out its requests, and `adopt` takes what is not settled when the call is over. `memory` is that of a call which comes back.
     """
 
     facts: CallFacts
@@ -71,6 +71,7 @@ class Surroundings:
     hand_over: Callable[[Memory, str], None]
     hang_up: Callable[[], None]
     wall: Callable[[], datetime]
+    memory: Memory | None = None
 
 
 class Call:
@@ -112,6 +113,7 @@ class Call:
             wall=around.wall,
             hand_over=around.hand_over,
             hang_up=around.hang_up,
+            memory=around.memory,
         )
         self._supervisor = Supervisor(
             (

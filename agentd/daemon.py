@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -22,11 +22,11 @@ from agentd.actors.memory import Memory
 from agentd.actors.transport import MediaCounts
 from agentd.call import Call, Surroundings
 from agentd.carriers.sautikit import webhook
-from agentd.carriers.sautikit.control import SIGNATURE, Callback, choose_subprotocol
+from agentd.carriers.sautikit.control import SIGNATURE, choose_subprotocol
 from agentd.carriers.sautikit.media import SautikitMedia
 from agentd.carriers.tokens import BadToken, Tokens
-from agentd.desk import Desk, Stream
-from agentd.errors import LedgerDown, OperatorError, ProviderError, SettingsError
+from agentd.desk import Desk, Return, Stream
+from agentd.errors import Fenced, LedgerDown, OperatorError, ProviderError, SettingsError
 from agentd.extensions import Extension, open_extensions
 from agentd.flow.hands import FlowHands
 from agentd.folder import CallFolder, new_call_id, purge
@@ -35,11 +35,14 @@ from agentd.http.server import Door, MediaAdmission
 from agentd.http.socket import Socket
 from agentd.http.wire import Request, Response
 from agentd.janitor import Janitor
+from agentd.ledger.book import Book
 from agentd.ledger.codec import CallFacts
 from agentd.ledger.hands import Hands, NoHands
 from agentd.ledger.incidents import Census
 from agentd.ledger.ledger import Ledger, open_ledger
 from agentd.offload import Offload, Threads
+from agentd.outbox import Outbox
+from agentd.outbox import webhook as call_is_over
 from agentd.records import CallRecord
 from agentd.settings import Settings
 from telemetry import names
@@ -128,6 +131,7 @@ class Daemon:
 
     def _make_janitor(self, ledger: Ledger) -> Janitor:
         self._ledger, metrics = ledger, self._telemetry.metrics
+        self._outbox = Outbox(self._settings.after, ledger.of_call, _wall)
         days = self._settings.ledger.erase_days
 
         def count(census: Census) -> None:
@@ -139,11 +143,14 @@ class Daemon:
         return call in self._calls
 
     def _hands(self, facts: CallFacts) -> Hands:
-        """What settles the rows of a call: its flow's tools, whatever other flows are loaded."""
+        """What settles the rows of a call: its flow's tools, whatever other flows are loaded, and the outbox."""
         extension = self._extensions.get(facts.flow)
         if extension is None:
-            return NoHands(f"the flow {facts.flow!r} is not loaded: give it a number again")
-        return FlowHands(extension.flow, self._offload, _wall, call_from=facts.caller, call_to=facts.called)
+            gone = NoHands(f"the flow {facts.flow!r} is not loaded: give it a number again")
+            return self._outbox.hands(facts, None, gone)
+        flow = extension.flow
+        tools = FlowHands(flow, self._offload, _wall, call_from=facts.caller, call_to=facts.called)
+        return self._outbox.hands(facts, flow, tools)
 
     def _public_url(self, listeners: Sequence[trio.SocketListener]) -> str:
         host, port = listeners[0].socket.getsockname()[:2]
@@ -199,8 +206,9 @@ class Daemon:
         at = self._settings.sautikit
         voice = webhook.VoiceWebhook(at.secret.get_secret_value(), public_url, at.rate, at.track, self._tokens, self._desk)
 
-        async def ask(request: Request) -> Response:
-            status, kind, body = await voice.handle(request.method, request.headers, request.body, time.time())
+        async def ask(request: Request, *, dialled: bool = False) -> Response:
+            given = request.method, request.headers, request.body, time.time()
+            status, kind, body = await voice.handle(*given, dialled=dialled)
             return Response(status, body.encode(), kind)
 
         async def status(request: Request) -> Response:
@@ -209,6 +217,7 @@ class Daemon:
 
         router = Router(self._desk.unready, self._telemetry.render)
         router.add("POST", webhook.VOICE_PATH, ask, needs=SIGNATURE)
+        router.add("POST", webhook.DIALLED_PATH, partial(ask, dialled=True), needs=SIGNATURE)
         router.add("POST", webhook.STATUS_PATH, status)
         return Door(router.answer, router.refuse, self._admit_media, self._media)
 
@@ -240,16 +249,18 @@ class Daemon:
             name = self._settings.flow_for(callback.to)
             extension = self._extensions[name]
             counts = MediaCounts(self._telemetry.metrics.late)
-            record = self._record(callback, extension)
+            record = self._record(stream, extension)
             facts = CallFacts(record.id, name, callback.from_, callback.to, _wall().timestamp())
             await self._live(extension, record, facts, counts, claim.token, stream, Socket(socket))
         finally:
             self._desk.close(stream)
 
-    def _record(self, callback: Callback, extension: Extension) -> CallRecord:
+    def _record(self, stream: Stream, extension: Extension) -> CallRecord:
+        callback, returned = stream.visit.callback, stream.visit.returned
         folder = CallFolder(self._settings.calls.out, new_call_id())
         known = {"id": folder.id, "carrier": webhook.CARRIER, "carrier_call": callback.call_id, "flow": extension.flow.name,
-                 "from": callback.from_, "to": callback.to, "direction": callback.direction}  # fmt: skip
+                 "from": callback.from_, "to": callback.to, "direction": callback.direction,
+                 **({"continues": returned.call} if returned else {})}  # fmt: skip
         attributes = {names.CALL_CARRIER: webhook.CARRIER, names.CALL_FLOW: extension.flow.name}
         clock = Clock(trio.current_time(), time.time_ns())
 
@@ -263,9 +274,9 @@ class Daemon:
         socket: Socket,
     ) -> None:  # fmt: skip
         """A call's life, and its record's end. Cancelled: as `_media`."""
-        outcome, call = "failed", None
+        outcome, call, unsettled = "failed", None, list[Book]()
         try:
-            call = self._wire(extension, record, facts, counts, token, stream, socket)
+            call = self._wire(extension, record, facts, counts, token, stream, socket, unsettled.append)
             self._calls[record.id] = call
             log.info("call %s begins, flow %s", record.id, extension.flow.name)
             if self._leaving:
@@ -274,36 +285,62 @@ class Daemon:
             outcome = await call.run()
         finally:
             if call is not None:
-                del self._calls[record.id]
                 self._telemetry.metrics.media(
                     frames_in=counts.frames_in,
                     frames_out=counts.frames_out,
                     ring_dropped=call.ring.dropped,
                     holes=call.transport.holes,
                 )
-            record.close(outcome, call.conductor.memory if call else None)
+            try:
+                await self._write_down(record, facts, outcome, call, unsettled)
+            finally:
+                self._calls.pop(record.id, None)  # from here on its rows are the janitor's
             log.info("call %s is over: %s", record.id, outcome)
+
+    async def _write_down(
+        self, record: CallRecord, facts: CallFacts, outcome: str, call: Call | None, unsettled: list[Book]
+    ) -> None:
+        """A call that is over: that it will be told of is on record before its call.json is there, and what is not settled is
+        the janitor's. Shielded; it ends in any case, since no write waits for ever."""
+        book = call.book if call else Book(facts.id)
+        told = record.end(outcome, call.conductor.memory if call else None)
+        if self._outbox.tells_calls:
+            row = call_is_over(facts.id, told, len(book.rows), _wall().timestamp())
+            unsettled = [replace(book, rows=(*book.rows, row))]
+            try:
+                with trio.CancelScope(shield=True):
+                    await self._ledger.page(facts).write((row,))
+            except LedgerDown as down:
+                log.warning("that call %s is over is told later, if this process lives: %s", facts.id, down)
+            except Fenced as fenced:
+                log.warning("nobody is told that call %s is over: %s", facts.id, fenced)
+                unsettled = []
+        record.close(told, book)
+        for left in unsettled:
+            self._janitor.adopt(facts, left)
 
     def _wire(
         self, extension: Extension, record: CallRecord, facts: CallFacts, counts: MediaCounts, token: str, stream: Stream,
-        socket: Socket,
+        socket: Socket, adopt: Callable[[Book], None],
     ) -> Call:  # fmt: skip
         """Connect a call to its engines, its carrier, its record and its next step."""
-        at, callback, flow = self._settings.sautikit, stream.visit.callback, extension.flow
+        at, visit, flow = self._settings.sautikit, stream.visit, extension.flow
 
         def hand_over(memory: Memory, why: str) -> None:
             # Stored first, and written down then: the carrier asks as soon as the socket closes.
             number = flow.transfers.get(flow.state(memory.flow).transfer, "")
-            step = webhook.Dial(number, record.summary(memory, why), callback.to) if number else webhook.Hangup()
-            self._desk.decide(stream, step)
+            step = webhook.Dial(number, record.summary(memory, why), visit.callback.to) if number else webhook.Hangup()
+            further = flow.unreached(memory.flow)
+            back = Return(record.id, Memory(further, memory.conversation)) if further else None
+            self._desk.decide(stream, step, back)
             record.hand_over(memory, why)
 
         def hang_up() -> None:
             self._desk.decide(stream, webhook.Hangup())
 
         around = Surroundings(
-            facts, self._ledger.page(facts), self._hands(facts), partial(self._janitor.adopt, facts), token, record,
-            record.sink, counts, self._offload, hand_over, hang_up, _wall,
+            facts, self._ledger.page(facts), self._hands(facts), adopt, token, record, record.sink, counts, self._offload,
+            hand_over, hang_up, _wall, visit.returned.memory if visit.returned else None,
         )  # fmt: skip
         channels: Any = {"auto": "auto", 1: "mono", 2: "stereo"}[at.channels]
         return Call(

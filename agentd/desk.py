@@ -2,7 +2,8 @@
 
 Pure but for the clock that it is given, and never waiting, so that admission is atomic. A place is taken when the carrier's
 webhook asks, and given back when the call is over, or when its stream did not come in time. A carrier may ask again while
-a stream that broke is still being closed: the visit then gets another stream, which takes the older one's place.
+a stream that broke is still being closed: the visit then gets another stream, which takes the older one's place. So does a call
+that was handed over and that nobody took: it comes back with what it remembered.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from enum import Enum, auto
 from typing import Final
 
 from agentd import limits
+from agentd.actors.memory import Memory
 from agentd.carriers.sautikit.control import Callback
-from agentd.carriers.sautikit.webhook import BUSY, NO_SUCH_NUMBER, Continue, Dial, Hangup, NextStep
+from agentd.carriers.sautikit.webhook import BUSY, NO_SUCH_NUMBER, UNREACHED, Continue, Dial, Hangup, NextStep
 
 STREAMS: Final = 2
 """Streams of one visit. One that ended undecided (a lost connection, a bug of ours) is made good once, and not for ever."""
+
+RETURNS: Final = 2
+"""How often a call comes back from a dial that nobody took: whoever is then put through in vain again had better call later."""
 
 DECISIONS: Final = 4096
 """Visits that are over and may still be asked about: those of an hour, and no more than some megabytes of them."""
@@ -35,12 +40,21 @@ class Stage(Enum):
     OVER = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A call that goes on after a handover that nobody took: what it remembers, and the `call` of ours that it goes on from."""
+
+    call: str
+    memory: Memory
+
+
 @dataclass(slots=True, eq=False)
 class Visit:
     """One call as the desk knows it, by the carrier's id.
 
     `since` is when its stage began, `step` what it decided, `told` whether the carrier has been told. `streams` counts those
-    that were opened; `promised`: the carrier was given another one while the last still stands.
+    that were opened; `promised`: the carrier was given another one while the last still stands. `back` is how it would come
+    back from the dial that it decided for, `returned` how it has, `returns` how often.
     """
 
     callback: Callback
@@ -50,6 +64,14 @@ class Visit:
     told: bool = False
     streams: int = 0
     promised: bool = False
+    back: Return | None = None
+    returned: Return | None = None
+    returns: int = 0
+
+    @property
+    def streams_left(self) -> bool:
+        """Whether a stream that ends undecided would be made good."""
+        return self.streams < STREAMS + self.returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +141,24 @@ class Desk:
                 case Stage.EXPECTED:
                     visit.since = self._clock()
                 case Stage.LIVE:
-                    visit.promised = visit.streams < STREAMS
-                case Stage.OVER if visit.streams < STREAMS and not self.unready():
+                    visit.promised = visit.streams_left
+                case Stage.OVER if visit.streams_left and not self.unready():
                     self._expect_again(visit)
                 case Stage.OVER:
                     visit.step = Hangup()
         visit.told = visit.step is not None
         return visit.step or Continue()
+
+    def unreached(self, call_id: str) -> NextStep:
+        """Nobody took the dial: the call goes on where its flow does and there is a place, else it ends in words."""
+        visit = self._inside.get(call_id) or self._over.get(call_id)
+        if visit is not None and isinstance(visit.step, Dial):
+            if visit.back is None or visit.returns >= RETURNS or self.unready():
+                visit.step = Hangup(UNREACHED)
+            else:
+                visit.step, visit.returned, visit.back = None, visit.back, None
+                visit.returns += 1
+        return self.next_step(call_id) or Hangup(UNREACHED)
 
     def ended(self, call_id: str) -> None:
         """The carrier says that the call is over: nobody will come, or ask. A stream that still stands ends by itself."""
@@ -150,10 +183,13 @@ class Desk:
         visit.streams += 1
         return Stream(visit, visit.streams)
 
-    def decide(self, stream: Stream, step: Dial | Hangup) -> None:
-        """Store what comes after the stream; to be called before it is closed."""
+    def decide(self, stream: Stream, step: Dial | Hangup, back: Return | None = None) -> None:
+        """Store what comes after the stream, and `back`, how the call goes on from a dial that nobody took.
+
+        To be called before it is closed.
+        """
         if stream.newest:
-            stream.visit.step = step
+            stream.visit.step, stream.visit.back = step, back
 
     def close(self, stream: Stream) -> None:
         """The stream is over, and its place free, unless another one has taken it or was promised."""

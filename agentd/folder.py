@@ -1,7 +1,7 @@
 """What remains of a call: one folder each, named by a generated id, and the commands that list, delete and purge them.
 
     20261120-141502-123-7f3a9c01/
-        call.json           who, flow, slots, outcome, times
+        call.json           who, flow, slots, outcome, times, and the effects as they stood when the call was over
         transcript.jsonl    what was said and heard, a line each
         spans.jsonl         the call's trace, a span a line
         recording.wav       both voices
@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from agentd.errors import OperatorError
+
+TRANSCRIPT = "transcript.jsonl"
 
 _ID = re.compile(r"(\d{8}-\d{6})-(\d{3})-[0-9a-f]{8}", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -69,7 +71,7 @@ class CallFolder:
 
     def add_transcript(self, line: Mapping[str, Any]) -> None:
         """Append one line to transcript.jsonl; it is in the file when this returns."""
-        self._append("transcript.jsonl", line)
+        self._append(TRANSCRIPT, line)
 
     def add_span(self, line: Mapping[str, Any]) -> None:
         """Append one line to spans.jsonl; it is in the file when this returns."""

@@ -90,10 +90,12 @@ class Janitor:
             facts, book = self._adopted.pop()
             self._begin(jobs, Case(facts, book.rows))
         await self._ledger.take_over()
-        cases = [case for case in await self._ledger.unsettled() if not self._is_live(case.call.id)]
+        found = await self._ledger.unsettled()
+        adopted = {facts.id for facts, _ in self._adopted}
+        cases = [case for case in found if case.call.id not in adopted and not self._is_live(case.call.id)]
         for case in cases:
             if case.call.id not in self._drivers and not (case.call.ended and waits(case)):
-                self._begin(jobs, case)
+                await self._take_up(jobs, case)
         for order in await self._ledger.orders():
             await self._obey(order, cases, jobs)
         self._count(await self._ledger.census())
@@ -101,15 +103,20 @@ class Janitor:
     async def _obey(self, order: Order, cases: Collection[Case], jobs: Jobs) -> None:
         """Carry out an operator's order; that of a live call waits for its end. Cancelled: it may be carried out again."""
         case = next((case for case in cases if any(row.id == order.row for row in case.rows)), None)
-        if case is None:
+        at = None if case is None else self._drivers.get(case.call.id) or await self._take_up(jobs, case)
+        if at is None:
             outcome = "there is nothing to do: it is settled, or its call is not over"
         else:
-            at = self._drivers.get(case.call.id) or self._begin(jobs, case)
             at.post(Retried(order.row) if order.verb is Verb.RETRY else Resolved(order.row, order.has, order.why))
             outcome = "taken up"
         await self._ledger.carried_out(order.number, outcome)
 
     # ── One call ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _take_up(self, jobs: Jobs, case: Case) -> Driver | None:
+        """Begin with a case as it stands now: its call may have ended while it was read, and moved on. Cancelled: as `run`."""
+        now = await self._ledger.of_call(case.call.id)
+        return None if now is None else self._begin(jobs, now)
 
     def _begin(self, jobs: Jobs, case: Case) -> Driver:
         book = Book(case.call.id, case.rows, over=True)

@@ -14,9 +14,11 @@ from typing import Any
 from agentd.actors.memory import Memory
 from agentd.audio.recording import Recording, Unrecorded
 from agentd.flow.model import Flow
-from agentd.folder import CallFolder
+from agentd.folder import TRANSCRIPT, CallFolder
+from agentd.handoff.effects import settled, written
 from agentd.handoff.gist import Gist
 from agentd.handoff.packet import packet, spoken_summary
+from agentd.ledger.book import Book
 from agentd.messages import Logged
 from telemetry.export import CallTrace
 from telemetry.transcript import Transcript
@@ -77,24 +79,35 @@ class CallRecord:
             )
         )  # fmt: skip
 
-    def close(self, outcome: str, memory: Memory | None) -> None:
-        """The call is over: the rest of recording and transcript, the root span, and call.json."""
+    def end(self, outcome: str, memory: Memory | None) -> dict[str, Any]:
+        """The call is over: the rest of recording and transcript, and the root span. Answers what there is to tell of it."""
         self.sink.close()
         for line in self._transcript.end():
             self._folder.add_transcript(line)
         self._trace.close(outcome, {})
+        return {
+            **self._known,
+            "started": self._started.astimezone(UTC).isoformat(),
+            "ended": self._wall().astimezone(UTC).isoformat(),
+            "seconds": round(self._last - (self._last if self._first is None else self._first), 3),
+            "outcome": outcome,
+            "turns": self._turns,
+            "slots": self._flow.written(memory.flow) if memory else {},
+            "summary": self._gist.summary,
+            "transcript": f"{self._folder.id}/{TRANSCRIPT}",
+            "trace_id": self._trace.trace_id,
+        }
+
+    def close(self, told: Mapping[str, Any], book: Book) -> None:
+        """Write call.json: what `end` answered, and the call's effects as its `book` has them when it is over."""
+        over = settled(book)
         self._folder.write_call(
             {
-                **self._known,
-                "started": self._started.astimezone(UTC).isoformat(),
-                "ended": self._wall().astimezone(UTC).isoformat(),
-                "seconds": round(self._last - (self._last if self._first is None else self._first), 3),
-                "outcome": outcome,
-                "turns": self._turns,
-                "slots": self._flow.written(memory.flow) if memory else {},
-                "summary": self._gist.summary,
+                **told,
+                "effects": written(self._flow, book, self._flow.local(self._wall().isoformat())),
+                "settled": over,
+                **({} if over else {"settling": f"agentd effects show {self._folder.id}"}),
                 "recording": {"mode": self._flow.recording, "failed": self.sink.failed},
-                "trace_id": self._trace.trace_id,
             }
         )
         self._folder.close()

@@ -108,7 +108,10 @@ class _Round:
 
 
 class Conductor:
-    """One call's own loop. `wall` is the time of day; `hand_over` and `hang_up` store what comes after; neither waits."""
+    """One call's own loop. `wall` is the time of day; `hand_over` and `hang_up` store what comes after; neither waits.
+
+    `memory` is that of a call which comes back.
+    """
 
     def __init__(
         self,
@@ -122,11 +125,12 @@ class Conductor:
         wall: Callable[[], datetime],
         hand_over: Callable[[Memory, str], None],
         hang_up: Callable[[], None],
+        memory: Memory | None = None,
     ) -> None:
         self._flow, self._mailbox, self._ports, self._lines, self._log = flow, mailbox, ports, lines, log
         self._wall, self._hand_over, self._hang_up = wall, hand_over, hang_up
         self._turn, self._first = machine.start(timing)
-        self.memory = Memory(flow.start())
+        self.memory = memory or Memory(flow.start())
         self._deadlines = Deadlines()
         self._round = _Round()
         self._think: Think | None = None

@@ -24,6 +24,7 @@ def report(flow: Flow) -> str:
         lines.append(f"  state {state.name}{kind}")
         leads = dict.fromkeys((when.trigger, when.dest) for _, when, source in flow.rows if source == state.name)
         lines += [f"    {'all slots known' if trigger == FILLED else trigger} → {dest}" for trigger, dest in leads]
+        lines += [f"    nobody takes it → {state.unreached}"] if state.unreached else []
         lines += [f"    asks {slot.name} ({slot.spoken.name}): {slot.ask}" for slot in flow.filled_by(state)]
         lines += [
             f"    uses {tool.name}({', '.join(tool.args.model_fields)}): {tool.summary or tool.kind}" for tool in state.tools

@@ -186,6 +186,12 @@ def _targets(flow: Flow) -> Iterator[FlowError]:
                 where=_state(state),
                 mend=f'write its number: transfers={{"{state.transfer}": "+1…"}}.',
             )
+        if state.unreached and not state.transfer:
+            yield FlowError("unreached= stands where nobody is called", where=_state(state), mend="write it beside transfer=.")
+        elif state.unreached and state.unreached not in flow.by_name:
+            yield FlowError(
+                f"there is no state {state.unreached!r}", where=_state(state), mend=closest(state.unreached, set(flow.by_name))
+            )
         if state.stuck and state.stuck not in triggers:
             yield FlowError(
                 f"stuck={state.stuck!r} is no trigger of the flow", where=_state(state), mend=closest(state.stuck, triggers)
@@ -254,6 +260,9 @@ def _ways(flow: Flow) -> Iterator[FlowError]:
     leads = dict[str, set[str]]()
     for _, when, source in flow.rows:
         leads.setdefault(source, set()).add(when.dest)
+    for state in flow.states:
+        if state.unreached:
+            leads.setdefault(state.name, set()).add(state.unreached)
     reached, todo = set[str](), [flow.states[0].name]
     while todo:
         name = todo.pop()

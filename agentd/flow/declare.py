@@ -29,8 +29,8 @@ class State:
 
     `say` is spoken on entry; `ask` afterwards whenever no slot is missing. `aim` tells a language model what to achieve.
     `fills` names the slots that are asked for here, `afresh` those that are forgotten on entry. `prompts` break a silence.
-    `stuck` is the trigger to fire when the state makes no progress. `transfer` names the target of a handover; `final` ends
-    the call.
+    `stuck` is the trigger to fire when the state makes no progress. `transfer` names the target of a handover, `unreached` the
+    state in which the call goes on if nobody takes it and the carrier says so; `final` ends the call.
     """
 
     name: str
@@ -45,6 +45,7 @@ class State:
     prompts: Sequence[str] = ()
     stuck: str = ""
     transfer: str = ""
+    unreached: str = ""
     final: bool = False
 
 

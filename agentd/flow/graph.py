@@ -19,6 +19,7 @@ def mermaid(flow: Flow) -> str:
     for when in flow.transitions:
         for source in when.sources:
             lines.append(f"  {'any_state' if source == '*' else _id(source)} --> {_id(when.dest)}: {_label(when)}")
+    lines += [f"  {_id(state.name)} --> {_id(state.unreached)}: nobody takes it" for state in flow.states if state.unreached]
     lines += [f"  {_id(state.name)} --> [*]" for state in flow.states if ends(state)]
     return "\n".join(lines) + "\n"
 

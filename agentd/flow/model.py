@@ -170,6 +170,15 @@ class Flow:
         """Where a state without progress leads: its `stuck` trigger's destination, or the end; Refused in a last state."""
         return self._step(fs, STUCK, now)
 
+    def unreached(self, fs: FlowState) -> FlowState | None:
+        """Where a call goes on that was handed over and that nobody took; None where its state names no such place."""
+        name = self.state(fs).unreached
+        return self._enter(fs, name, Notes.of(fs.notes)) if name else None
+
+    def begun(self, fs: FlowState) -> bool:
+        """Whether the caller has been greeted before: the call has come back from a handover."""
+        return fs.state != self.states[0].name or fs.entered > 1
+
     def stuck_now(self, fs: FlowState) -> bool:
         """Whether the caller got nowhere for so many turns that somebody else should help."""
         notes = Notes.of(fs.notes)
@@ -219,20 +228,25 @@ class Flow:
     def _step(self, fs: FlowState, trigger: str, now: datetime | None) -> FlowState:
         context = self.context(fs, now)
         place = machine.step(self.machine, fs.state, trigger, context, filled=not self.missing(fs))
-        before = Notes.of(fs.notes)
-        visits = {**before.visits, place.state: before.visits.get(place.state, 0) + 1}
-        forgotten = {name for model in models(self.by_name[place.state].afresh) for name in model.model_fields}
+        passing = place.taken if place.taken is not None and self.transitions[place.taken].say else None
+        return self._enter(fs, place.state, Notes.of(fs.notes), passing)
+
+    def _enter(self, fs: FlowState, name: str, before: Notes, passing: int | None = None) -> FlowState:
+        """On entry to a state: what it forgets, and what goes along."""
+        visits = {**before.visits, name: before.visits.get(name, 0) + 1}
+        forgotten = {field for model in models(self.by_name[name].afresh) for field in model.model_fields}
         notes = Notes(
             visits=visits,
-            passing=place.taken if place.taken is not None and self.transitions[place.taken].say else None,
-            confirmed=tuple(name for name in before.confirmed if name not in forgotten),
+            passing=passing,
+            confirmed=tuple(field for field in before.confirmed if field not in forgotten),
             last=before.last,
             owed=before.owed,
             filled=before.filled,
             consent=before.consent,
+            changed=before.changed,
         )
-        slots = {name: value for name, value in fs.slots.items() if name not in forgotten}
-        return FlowState(place.state, slots, visits[place.state], announced=False, notes=notes.mapping())
+        slots = {field: value for field, value in fs.slots.items() if field not in forgotten}
+        return FlowState(name, slots, visits[name], announced=False, notes=notes.mapping())
 
     # ── Its words and ears ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -102,7 +102,7 @@ async def test_a_call_that_was_handed_over_is_dialled_when_the_carrier_asks_agai
             assert caller.code == 1000
             status, verbs = await ask(url, "c1", "in-progress")
         assert status == 200
-        assert [verb.tag for verb in verbs] == ["Say", "Dial"]
+        assert [verb.tag for verb in verbs] == ["Say", "Dial", "Redirect"]
         (record,) = await settled(tmp_path)
         assert record["outcome"] == "transferred"
         handoff = json.loads(next(tmp_path.glob("*/handoff.json")).read_text())

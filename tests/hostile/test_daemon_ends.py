@@ -124,7 +124,7 @@ async def test_a_live_call_is_not_disturbed_by_a_webhook_that_asks_and_never_str
         with trio.fail_after(10):
             await caller.closed.wait()
         _, verbs = await ask(url, "c1", "in-progress")
-        assert [verb.tag for verb in verbs] == ["Say", "Dial"]
+        assert [verb.tag for verb in verbs] == ["Say", "Dial", "Redirect"]
 
 
 def write_wav(path: Path, text: str) -> None:
@@ -223,7 +223,7 @@ async def test_a_call_goes_on_though_nothing_of_it_can_be_written(tmp_path: Path
             with trio.fail_after(10):
                 await caller.closed.wait()
             _, verbs = await ask(url, "c1", "in-progress")
-            assert [verb.tag for verb in verbs] == ["Say", "Dial"]
+            assert [verb.tag for verb in verbs] == ["Say", "Dial", "Redirect"]
         await until_ready(url)
         with trio.fail_after(5):
             while running._desk.taken:
@@ -305,7 +305,7 @@ async def test_a_daemon_that_drains_waits_for_the_carrier_to_ask_what_comes_next
             await caller.closed.wait()
         await trio.sleep(0.5)
         _, verbs = await ask(url, "c1", "in-progress")
-        assert [verb.tag for verb in verbs] == ["Say", "Dial"]
+        assert [verb.tag for verb in verbs] == ["Say", "Dial", "Redirect"]
         assert await ended(ends, 3.0)
 
 

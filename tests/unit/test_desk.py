@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agentd import limits
+from agentd.actors.memory import Memory
 from agentd.carriers.sautikit.control import Callback
-from agentd.carriers.sautikit.webhook import BUSY, NO_SUCH_NUMBER, Continue, Dial, Hangup
-from agentd.desk import ASKED_WITHIN_S, DECISIONS, STREAMS, Desk, Stream
+from agentd.carriers.sautikit.webhook import BUSY, NO_SUCH_NUMBER, UNREACHED, Continue, Dial, Hangup
+from agentd.desk import ASKED_WITHIN_S, DECISIONS, RETURNS, STREAMS, Desk, Return, Stream
+from agentd.messages import FlowState
 
 DIAL = Dial("+1555")
+BACK = Return("call-1", Memory(FlowState("nobody")))
 
 
 class Clock:
@@ -167,6 +170,74 @@ def test_a_second_stream_is_promised_no_third(desk: Desk) -> None:
     assert desk.open("a") is not None
     assert desk.next_step("a") == Continue()
     assert not desk.expects("a")
+
+
+# ── Dials that nobody took ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hand_over(desk: Desk, stream: Stream | None, back: Return | None = BACK) -> None:
+    """A call hands over, and the carrier dials."""
+    assert stream is not None
+    desk.decide(stream, DIAL, back)
+    desk.close(stream)
+    assert desk.next_step("a") == DIAL
+
+
+def test_a_call_whose_dial_nobody_took_comes_back_with_what_it_remembered(desk: Desk) -> None:
+    hand_over(desk, call(desk, "a"))
+    assert [desk.unreached("a"), desk.next_step("a"), desk.taken] == [Continue(), Continue(), 1]
+    again = desk.open("a")
+    assert again is not None
+    assert again.visit.returned == BACK
+    desk.decide(again, Hangup())
+    desk.close(again)
+    assert (desk.next_step("a"), desk.unreached("a")) == (Hangup(), Hangup())
+
+
+def test_a_call_that_has_nowhere_to_go_on_ends_in_words(desk: Desk) -> None:
+    hand_over(desk, call(desk, "a"), None)
+    assert [desk.unreached("a"), desk.next_step("a")] == [Hangup(UNREACHED), Hangup(UNREACHED)]
+    assert desk.unreached("never seen") == Hangup(UNREACHED)
+
+
+@pytest.mark.parametrize("draining", [True, False])
+def test_a_call_comes_back_only_where_there_is_a_place(desk: Desk, draining: bool) -> None:
+    hand_over(desk, call(desk, "a"))
+    desk.draining = draining
+    if not draining:
+        call(desk, "b")
+        call(desk, "c")
+    assert desk.unreached("a") == Hangup(UNREACHED)
+
+
+def test_a_call_comes_back_so_often_and_then_ends_in_words(desk: Desk) -> None:
+    stream: Stream | None = call(desk, "a")
+    for _ in range(RETURNS):
+        hand_over(desk, stream)
+        assert desk.unreached("a") == Continue()
+        stream = desk.open("a")
+    hand_over(desk, stream)
+    assert desk.unreached("a") == Hangup(UNREACHED)
+
+
+def test_a_stream_that_came_back_and_broke_goes_on_where_it_came_back(desk: Desk) -> None:
+    hand_over(desk, call(desk, "a"))
+    desk.unreached("a")
+    broken = desk.open("a")
+    assert broken is not None
+    desk.close(broken)
+    assert desk.next_step("a") == Continue()
+    again = desk.open("a")
+    assert again is not None
+    assert again.visit.returned == BACK
+
+
+def test_a_dial_that_fails_before_its_stream_has_closed_brings_the_call_back_all_the_same(desk: Desk) -> None:
+    stream = call(desk, "a")
+    desk.decide(stream, DIAL, BACK)
+    assert [desk.next_step("a"), desk.unreached("a"), desk.expects("a")] == [DIAL, Continue(), True]
+    desk.close(stream)
+    assert (desk.open("a") is not None, desk.taken) == (True, 1)
 
 
 def test_the_desk_is_busy_until_the_carrier_was_told_or_has_had_its_time(desk: Desk, clock: Clock) -> None:

@@ -17,10 +17,12 @@ from agentd.actors.memory import Memory
 from agentd.audio.recording import Recording, Unrecorded
 from agentd.flow import load
 from agentd.folder import CallFolder, new_call_id
+from agentd.ledger.row import Fact, Kind, Row, Verdict
 from agentd.messages import FlowState, Logged, Reply, Said, Segment, SegmentHeard
 from agentd.records import CallRecord
 from telemetry.export import CallTrace, Telemetry
 from telemetry.turns import Clock
+from tests.unit.handoff.desk import KEPT, over, row
 
 FLOW = load("receptionist")
 KNOWN = {"from": "+1555", "flow": "receptionist"}
@@ -53,6 +55,9 @@ class Desk:
         lines = (Said("agent", heard),) if heard else ()
         self.record.write(Logged(at, event, "listening", state, Reply(1, 1), "reply", (), lines, "greeting"))
 
+    def close(self, outcome: str, memory: Memory | None, *rows: Row) -> None:
+        self.record.close(self.record.end(outcome, memory), over(*rows))
+
     def call(self) -> dict[str, Any]:
         record: dict[str, Any] = json.loads((self.folder.path / "call.json").read_text())
         return record
@@ -63,11 +68,34 @@ def test_call_json_tells_who_what_and_how_it_ended(tmp_path: Path) -> None:
     desk.write(10.0)
     desk.write(12.5, "ended")
     slots = FLOW.fill(FlowState("greeting"), {"name": "John Smith"})
-    desk.record.close("hangup", Memory(slots))
+    desk.close("hangup", Memory(slots))
     record = desk.call()
     assert (record["from"], record["outcome"], record["slots"]) == ("+1555", "hangup", {"name": "John Smith"})
     assert record["recording"] == {"mode": "on", "failed": None}
     assert (desk.folder.path / "recording.wav").exists()
+
+
+def test_call_json_tells_its_effects_as_they_stood_when_the_call_was_over(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.close("hangup", None, row("r1", **KEPT), row("r1.notice", 1, Kind.NOTICE, verdict=Verdict.KEEP, of="r1"))
+    record = desk.call()
+    assert [(effect["id"], effect["fate"], effect["cause"]) for effect in record["effects"]] == [("r1", "done", "yes")]
+    assert record["settled"] is True
+    assert "settling" not in record
+
+
+def test_call_json_says_where_to_look_for_what_is_settled_later(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.close("hangup", None, row("r1", **{**KEPT, "fact": Fact.CONFIRMING}))
+    record = desk.call()
+    assert (record["settled"], record["settling"]) == (False, f"agentd effects show {desk.folder.id}")
+
+
+def test_what_is_told_of_a_call_names_its_transcript(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write(1.0, heard="hello")
+    desk.close("hangup", None)
+    assert json.loads((tmp_path / desk.call()["transcript"]).read_text())["text"] == "hello"
 
 
 def test_a_clock_that_is_set_back_does_not_change_how_long_a_call_was(tmp_path: Path) -> None:
@@ -75,13 +103,13 @@ def test_a_clock_that_is_set_back_does_not_change_how_long_a_call_was(tmp_path: 
     desk.write(10.0)
     desk.wall.now -= timedelta(hours=1)
     desk.write(12.5, "ended")
-    desk.record.close("hangup", None)
+    desk.close("hangup", None)
     assert desk.call()["seconds"] == 2.5
 
 
 def test_a_call_that_never_began_has_a_whole_record(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    desk.record.close("failed", None)
+    desk.close("failed", None)
     record = desk.call()
     assert (record["outcome"], record["seconds"], record["turns"], record["slots"]) == ("failed", 0.0, 0, {})
 
@@ -92,7 +120,7 @@ def test_a_call_is_recorded_as_its_flow_says(tmp_path: Path) -> None:
         desk = Desk(tmp_path, mode)  # type: ignore[arg-type]
         assert isinstance(desk.record.sink, Recording)
         desk.record.sink.caller(0, b"\1\1" * 8000)
-        desk.record.close("hangup", None)
+        desk.close("hangup", None)
         audio = (desk.folder.path / "recording.wav").read_bytes()[44:]
         assert (not any(audio)) == silent
 
@@ -112,7 +140,7 @@ def test_a_full_disk_is_told_in_the_log_and_in_call_json_and_stops_nothing(
         desk.record.sink.caller(second * 8000, bytes(16000))
         desk.write(float(second), heard="hello")
     with caplog.at_level(logging.ERROR):
-        desk.record.close("hangup", None)
+        desk.close("hangup", None)
     assert desk.call()["recording"]["failed"] == "No space left on device"
     assert [record.getMessage() for record in caplog.records] == [
         f"the {what} of call {desk.folder.id} is incomplete: No space left on device" for what in ("record", "recording")
@@ -127,4 +155,4 @@ def test_a_handover_is_written_down(tmp_path: Path) -> None:
     handoff = json.loads((desk.folder.path / "handoff.json").read_text())
     assert (handoff["call"], handoff["why"], handoff["who"]["number"]) == (desk.folder.id, "escalated", "+1555")
     assert desk.record.summary(memory, "escalated") == "Handing over a caller whom I could not help."
-    desk.record.close("transferred", memory)
+    desk.close("transferred", memory)

@@ -144,7 +144,7 @@ class BadCallback(PeerError):
 class Callback:
     """A webhook about one call. Fields that it does not have are empty; none holds a control character.
 
-    `from_` is what the carrier says, never an identity.
+    `from_` is what the carrier says, never an identity. `dial` is what became of a dial, where the carrier tells it apart.
     """
 
     call_id: str
@@ -153,6 +153,12 @@ class Callback:
     status: str = ""
     direction: str = ""
     digits: str = ""
+    dial: str = ""
+
+    @property
+    def unreached(self) -> bool:
+        """Asked after a dial: nobody took it. A caller who has hung up meanwhile is not there to be told."""
+        return (self.dial or self.status) in _UNREACHED and not (self.dial and self.ended)
 
     @property
     def ended(self) -> bool:
@@ -161,9 +167,10 @@ class Callback:
 
 
 _ENDED = frozenset({"completed", "failed", "noanswer", "busy", "canceled", "cancelled"})
+_UNREACHED = frozenset({"failed", "noanswer", "busy"})
 _NAMES = {
     "callid": "call_id", "callsid": "call_id", "from": "from_", "to": "to", "status": "status", "callstatus": "status",
-    "direction": "direction", "digits": "digits",
+    "direction": "direction", "digits": "digits", "dialcallstatus": "dial", "dialstatus": "dial",
 }  # fmt: skip
 
 
@@ -186,8 +193,9 @@ def parse_callback(content_type: str, body: bytes) -> Callback:
             fields.setdefault(field, _plain(str(value))[:VALUE_CHARS])
     if not _CALL_ID.fullmatch(fields.get("call_id", "")):
         raise BadCallback("the body names no call, or not in up to 128 printable ASCII characters")
-    if "status" in fields:
-        fields["status"] = fields["status"].replace("_", "").replace("-", "").lower()
+    for name in ("status", "dial"):
+        if name in fields:
+            fields[name] = fields[name].replace("_", "").replace("-", "").lower()
     return Callback(**fields)
 
 
@@ -232,11 +240,14 @@ def say_document(text: str) -> str:
     return _document(("Say", {}, text), ("Hangup", {}, ""))
 
 
-def dial_document(say: str, number: str, caller_id: str, timeout: float) -> str:
-    """Say `say` (where there is something to say) and connect the caller to `number`, ringing for `timeout` seconds."""
+def dial_document(say: str, number: str, caller_id: str, timeout: float, after_url: str) -> str:
+    """Say `say` (where there is something to say) and connect the caller to `number`, ringing for `timeout` seconds.
+
+    A carrier that goes on behind a dial that failed asks `after_url`.
+    """
     attributes = {"timeout": f"{timeout:.0f}"} | ({"callerId": caller_id} if caller_id else {})
-    dial = ("Dial", attributes, number)
-    return _document(("Say", {}, say), dial) if say else _document(dial)
+    dial = (("Dial", attributes, number), ("Redirect", {"method": "POST"}, after_url))
+    return _document(("Say", {}, say), *dial) if say else _document(*dial)
 
 
 def hangup_document() -> str:

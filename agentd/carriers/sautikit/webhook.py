@@ -2,6 +2,10 @@
 
 It is asked when a call comes in, again when the call's stream is over (the document says so), and when the call has ended.
 What the call decided is the desk's to know; this file checks, asks the desk and writes the document.
+
+After a dial it is asked at another address. There a carrier that tells what became of the dial gets the caller back to the
+agent where nobody took it; one that tells nothing cannot be told from one whose caller and human have talked and are done, so
+that the call ends. Sautikit documents no status of a dial; the names of others are understood, and its own for a call.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ log = logging.getLogger(__name__)
 
 CARRIER = "sautikit"
 VOICE_PATH = "/sautikit/voice"
+DIALLED_PATH = "/sautikit/dialled"
 STATUS_PATH = "/sautikit/status"
 MEDIA_PATH = "/media/sautikit/"
 """Under it stands the token."""
@@ -41,6 +46,8 @@ MEDIA_PATH = "/media/sautikit/"
 BUSY = "All our lines are busy at the moment. Please call again in a few minutes."
 
 NO_SUCH_NUMBER = "This number is not in service."
+
+UNREACHED = "I am sorry, nobody can take your call at the moment. Please call again later."
 
 RING_S = 30.0
 """How long the switch rings where a call is handed over: six rings, then the caller should hear something else."""
@@ -62,7 +69,9 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """The call is over."""
+    """The call is over, after saying `say`."""
+
+    say: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,9 @@ class Desk(Protocol):
 
     def next_step(self, call_id: str) -> NextStep | None:
         """What the call decided; None where it was never seen."""
+
+    def unreached(self, call_id: str) -> NextStep:
+        """Nobody took the dial that the call decided for: what comes next."""
 
     def ended(self, call_id: str) -> None:
         """The carrier says that the call is over."""
@@ -113,8 +125,12 @@ class VoiceWebhook:
         self._replays = Replays()
         self._complained = 0.0
 
-    async def handle(self, method: str, headers: Mapping[str, str], body: bytes, now: float) -> tuple[int, str, str]:
-        """(status, content type, body) for a request to `VOICE_PATH`. `headers` are lower-case, `now` is the time of day.
+    async def handle(
+        self, method: str, headers: Mapping[str, str], body: bytes, now: float, *, dialled: bool = False
+    ) -> tuple[int, str, str]:
+        """(status, content type, body) for a request to `VOICE_PATH`, or to `DIALLED_PATH`: a dial is over.
+
+        `headers` are lower-case, `now` is the time of day.
 
         The signature comes first: a request without a true one learns and changes nothing. It never waits, so that nothing
         can be left behind when it is cancelled.
@@ -127,7 +143,7 @@ class VoiceWebhook:
             signed = verify(headers, body, self._secret, now)
             answer = self._replays.answered(signed)
             if answer is None:
-                answer = self._decide(parse_callback(headers.get("content-type", ""), body))
+                answer = self._decide(parse_callback(headers.get("content-type", ""), body), dialled=dialled)
                 self._replays.remember(signed, answer, now)
         except Forged as error:
             self._complain(error, now)
@@ -147,15 +163,20 @@ class VoiceWebhook:
         tells the same, since these may come unsigned. Never waits."""
         return 200, TEXT, ""
 
-    def _decide(self, callback: Callback) -> Answer:
+    def _decide(self, callback: Callback, *, dialled: bool) -> Answer:
+        if dialled and callback.unreached:
+            return self._document(callback, self._desk.unreached(callback.call_id))
         if callback.ended:
             self._desk.ended(callback.call_id)
             return Answer(200, TEXT, "")
-        match self._desk.next_step(callback.call_id):
+        return self._document(callback, Hangup() if dialled else self._desk.next_step(callback.call_id))
+
+    def _document(self, callback: Callback, step: NextStep | None) -> Answer:
+        match step:
             case Dial(number, say, caller_id):
-                document = dial_document(say, number, caller_id, RING_S)
-            case Hangup():
-                document = hangup_document()
+                document = dial_document(say, number, caller_id, RING_S, self._base + DIALLED_PATH)
+            case Hangup(say):
+                document = say_document(say) if say else hangup_document()
             case Continue():
                 document = self._stream(callback.call_id)
             case None:

@@ -241,7 +241,10 @@ class Round(Draft):
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self) -> None:
-        """Greet, say who is speaking and whether it is recorded, and begin."""
+        """Greet, say who is speaking and whether it is recorded, and begin; or go on with a call that has come back."""
+        if self._flow.begun(self._fs):
+            self._go_on(())
+            return
         opening = [self._flow.greeting, common.DISCLOSURE if self._flow.disclosure else ""]
         opening += [common.RECORDED] if self._flow.recording == "on" else []
         self._lines += [Line(" ".join(filter(None, opening)))] if any(opening) else []

@@ -134,6 +134,20 @@ def test_a_call_that_is_over_is_known_as_such(status: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "unreached"),
+    [
+        ("DialCallStatus=no-answer&CallStatus=in-progress", True), ("dial_call_status=busy", True), ("DialStatus=Failed", True),
+        ("CallStatus=no_answer", True), ("CallStatus=busy", True), ("CallStatus=failed", True),
+        ("DialCallStatus=completed&CallStatus=in-progress", False), ("DialCallStatus=answered", False),
+        ("DialCallStatus=no-answer&CallStatus=completed", False), ("DialCallStatus=canceled", False),
+        ("CallStatus=in-progress", False), ("CallStatus=completed", False), ("CallStatus=canceled", False), ("", False),
+    ],
+)  # fmt: skip
+def test_after_a_dial_only_a_word_that_says_so_means_that_nobody_took_it(body: str, unreached: bool) -> None:
+    assert parse_callback(FORM, f"CallId=1&{body}".encode()).unreached is unreached
+
+
+@pytest.mark.parametrize(
     ("kind", "body", "status"),
     [
         ("multipart/form-data; boundary=x", b"", 415), ("", b"CallId=1", 415), ("text/xml", b"<a/>", 415),
@@ -177,9 +191,10 @@ def test_the_stream_document_streams_and_then_asks_again() -> None:
 def test_the_other_documents() -> None:
     say, hangup = ElementTree.fromstring(say_document("Busy & sorry"))
     assert (say.tag, say.text, hangup.tag) == ("Say", "Busy & sorry", "Hangup")
-    say, dial = ElementTree.fromstring(dial_document("One moment.", "+2547", "+2548", 30.0))
+    say, dial, redirect = ElementTree.fromstring(dial_document("One moment.", "+2547", "+2548", 30.0, "https://h/d"))
     assert (say.text, dial.text, dial.attrib) == ("One moment.", "+2547", {"timeout": "30", "callerId": "+2548"})
-    [dial] = ElementTree.fromstring(dial_document("", "+2547", "", 30.0))
+    assert (redirect.tag, redirect.attrib, redirect.text) == ("Redirect", {"method": "POST"}, "https://h/d")
+    dial, _ = ElementTree.fromstring(dial_document("", "+2547", "", 30.0, "https://h/d"))
     assert dial.attrib == {"timeout": "30"}
     [hangup] = ElementTree.fromstring(hangup_document())
     assert hangup.tag == "Hangup"
@@ -189,8 +204,8 @@ def test_the_other_documents() -> None:
     "evil", ["</Say><Dial>+882</Dial>", "]]>", "\x00\x1b\r\n", "&amp;", "\ud800", "\ufffe", '" track="x', "<!--"]
 )
 def test_no_text_escapes_its_element(evil: str) -> None:
-    root = ElementTree.fromstring(dial_document(evil, evil, evil, 30.0).encode())
-    assert {verb.tag for verb in root} <= {"Say", "Dial"}
+    root = ElementTree.fromstring(dial_document(evil, evil, evil, 30.0, evil).encode())
+    assert {verb.tag for verb in root} <= {"Say", "Dial", "Redirect"}
     assert all(len(verb) == 0 for verb in root)
     for text in (*(verb.text or "" for verb in root), *(value for verb in root for value in verb.attrib.values())):
         assert not any(ord(char) < 32 for char in text)

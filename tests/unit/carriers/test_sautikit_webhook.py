@@ -8,7 +8,18 @@ from xml.etree import ElementTree
 import pytest
 
 from agentd.carriers.sautikit.control import SIGNATURE, Callback
-from agentd.carriers.sautikit.webhook import BUSY, MEDIA_PATH, VOICE_PATH, Continue, Dial, Hangup, NextStep, VoiceWebhook
+from agentd.carriers.sautikit.webhook import (
+    BUSY,
+    DIALLED_PATH,
+    MEDIA_PATH,
+    UNREACHED,
+    VOICE_PATH,
+    Continue,
+    Dial,
+    Hangup,
+    NextStep,
+    VoiceWebhook,
+)
 from agentd.carriers.tokens import BadToken, Claim, Tokens
 from agentd.errors import SettingsError
 
@@ -22,6 +33,7 @@ class FakeDesk:
         self.admitted: list[Callback] = []
         self.steps: dict[str, NextStep] = {}
         self.over: list[str] = []
+        self.after_dial: NextStep = Continue()
 
     def admit(self, callback: Callback) -> str:
         if self.full:
@@ -32,6 +44,9 @@ class FakeDesk:
 
     def next_step(self, call_id: str) -> NextStep | None:
         return self.steps.get(call_id)
+
+    def unreached(self, call_id: str) -> NextStep:
+        return self.after_dial
 
     def ended(self, call_id: str) -> None:
         self.over.append(call_id)
@@ -53,11 +68,16 @@ def webhook(desk: FakeDesk, tokens: Tokens) -> VoiceWebhook:
 
 
 async def ask(
-    webhook: VoiceWebhook, body: str = "CallId=CA1&From=%2B2547&To=%2B2548", at: float = NOW, secret: str = SECRET
+    webhook: VoiceWebhook,
+    body: str = "CallId=CA1&From=%2B2547&To=%2B2548",
+    at: float = NOW,
+    secret: str = SECRET,
+    *,
+    dialled: bool = False,
 ) -> tuple[int, str]:
     digest = hmac.new(secret.encode(), f"{body}.{at:.0f}".encode(), "sha256").hexdigest()
     headers = {SIGNATURE: f"t={at:.0f},v1={digest}", "content-type": "application/x-www-form-urlencoded"}
-    status, kind, text = await webhook.handle("POST", headers, body.encode(), NOW)
+    status, kind, text = await webhook.handle("POST", headers, body.encode(), NOW, dialled=dialled)
     assert kind == "application/xml" or not text.startswith("<")
     return status, text
 
@@ -88,11 +108,39 @@ async def test_a_full_daemon_says_so_and_hangs_up(webhook: VoiceWebhook, desk: F
 async def test_asked_again_it_answers_what_the_call_decided(webhook: VoiceWebhook, desk: FakeDesk) -> None:
     await ask(webhook)
     desk.steps["CA1"] = Dial("+2549", say="I am putting you through.", caller_id="+2548")
-    say, dial = verbs((await ask(webhook, at=NOW + 1))[1])
+    say, dial, redirect = verbs((await ask(webhook, at=NOW + 1))[1])
     assert (say.text, dial.text, dial.attrib["callerId"]) == ("I am putting you through.", "+2549", "+2548")
+    assert redirect.text == f"https://agent.example.com{DIALLED_PATH}"
     desk.steps["CA1"] = Hangup()
     assert [verb.tag for verb in verbs((await ask(webhook, at=NOW + 2))[1])] == ["Hangup"]
     assert len(desk.admitted) == 1
+
+
+async def test_a_dial_that_nobody_took_is_followed_by_what_the_desk_says(webhook: VoiceWebhook, desk: FakeDesk) -> None:
+    body = "CallId=CA1&CallStatus=in-progress&DialCallStatus=no-answer"
+    assert [verb.tag for verb in verbs((await ask(webhook, body, dialled=True))[1])] == ["Stream", "Redirect"]
+    desk.after_dial = Hangup(UNREACHED)
+    say, hangup = verbs((await ask(webhook, body, NOW + 1, dialled=True))[1])
+    assert (say.text, hangup.tag) == (UNREACHED, "Hangup")
+
+
+async def test_a_dial_of_which_nothing_is_told_ends_the_call_and_is_never_dialled_again(
+    webhook: VoiceWebhook, desk: FakeDesk
+) -> None:
+    desk.steps["CA1"] = Dial("+2549")
+    for at, dial in enumerate(("", "&DialCallStatus=completed")):
+        document = (await ask(webhook, f"CallId=CA1&CallStatus=in-progress{dial}", NOW + at, dialled=True))[1]
+        assert [verb.tag for verb in verbs(document)] == ["Hangup"]
+
+
+async def test_a_caller_who_hung_up_while_it_rang_is_gone(webhook: VoiceWebhook, desk: FakeDesk) -> None:
+    assert await ask(webhook, "CallId=CA1&CallStatus=completed&DialCallStatus=no-answer", dialled=True) == (200, "")
+    assert desk.over == ["CA1"]
+
+
+async def test_a_call_that_is_busy_is_over_where_nothing_was_dialled(webhook: VoiceWebhook, desk: FakeDesk) -> None:
+    assert await ask(webhook, "CallId=CA1&CallStatus=busy") == (200, "")
+    assert desk.over == ["CA1"]
 
 
 async def test_an_undecided_call_whose_stream_is_gone_gets_a_fresh_one(
