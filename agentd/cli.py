@@ -79,7 +79,7 @@ def _run(argv: list[str]) -> int:
             settings, rest = _own(rest, "calls")
             return calls_main(rest, settings.calls.out, days=settings.calls.retention_days)
         case ["trace", *rest]:
-            from agentd.trace import main as trace
+            from agentd.trace.cli import main as trace
 
             settings, rest = _own(rest, "trace")
             return trace(rest, settings.calls.out)

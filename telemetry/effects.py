@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from agentd.messages import (
     ClaimStopped,
@@ -27,9 +27,7 @@ from agentd.messages import (
     ToolDone,
     UseTool,
 )
-from telemetry.turns import ClaimNote, DownNote, LedgerNote, RowNote, TellingNote
-
-What = Literal["released", "played", "cut", "lost", "refused"]
+from telemetry.turns import ClaimNote, DownNote, LedgerNote, RowNote, Telling, TellingNote
 
 TAKE_BACK: Final = "take_back"
 """The kind of the rows that take others back, and the tool as which a model knows that."""
@@ -127,7 +125,7 @@ class EffectSteps:
                 return [_telling(at, segment, "played")]
             case TellingCut(segment, at, lost):
                 self._cut.add(segment.effect)
-                return [_telling(at, segment, "lost" if lost else "cut")]
+                return [_telling(at, segment, "ended" if entry.state == "ended" else "lost" if lost else "cut")]
             case TellingRefused(key, why, at) if key in self._due:
                 return [_telling(at, self._due[key], "refused", why=why)]
             case ClaimStopped(_, text, at):
@@ -143,7 +141,7 @@ class EffectSteps:
         for old, row in self._rows.fresh(changes):
             if old is None:
                 self._open(row)
-            kept = row.verdict == "keep" and (old is None or old.verdict != "keep")
+            kept = row.verdict == "keep" and row.cause != "doubt" and not (old and old.verdict == "keep")
             notes.append(RowNote(at, row, after_cut=kept and row.effect in self._cut))
         return notes
 
@@ -179,5 +177,5 @@ class EffectSteps:
         return _telling(at, segment, "released", again=again)
 
 
-def _telling(at: float, segment: Segment, what: What, *, again: bool = False, why: str = "") -> TellingNote:
+def _telling(at: float, segment: Segment, what: Telling, *, again: bool = False, why: str = "") -> TellingNote:
     return TellingNote(at, segment.effect, segment.mode.value, what, segment.text, again=again, why=why)

@@ -117,7 +117,7 @@ class CallTrace:
             return
         self._closed = True
         self._guard(lambda: self._take(self._steps.end(self._end)))
-        settled = self._steps.effects.moved(self._end, rows)
+        settled = [*self._steps.after, *self._steps.effects.moved(self._end, rows)]
         self._guard(lambda: self._telemetry.metrics.notes(settled))
         self._telemetry.metrics.tellings(self._steps.effects.tellings.values())
         last = {names.CALL_OUTCOME: outcome, names.CALL_TURNS: self._turns, **self._known(attributes)}

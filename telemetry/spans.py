@@ -43,6 +43,7 @@ _TELLINGS: Final = {
     "played": names.TOLD,
     "cut": names.CUT,
     "lost": names.CUT,
+    "ended": names.CUT,
     "refused": names.REFUSED,
 }
 
@@ -208,7 +209,7 @@ class CallSpans:
                 match what:
                     case "released":
                         attributes |= {names.TELLING_AGAIN: again} | self._words(names.TELLING_TEXT, text)
-                    case "cut" | "lost":
+                    case "cut" | "lost" | "ended":
                         attributes[names.TELLING_LOST] = what == "lost"
                     case "refused":
                         attributes |= self._words(names.ERROR_TEXT, why)

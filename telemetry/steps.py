@@ -45,7 +45,7 @@ from agentd.messages import (
 )
 from telemetry.draft import Suspicion, TurnDraft
 from telemetry.effects import EffectSteps, asked
-from telemetry.turns import Failure, Finished, LateTool, Speech, ToolRun, TurnRecord
+from telemetry.turns import Failure, Finished, LateTool, LedgerNote, Speech, ToolRun, TurnRecord
 
 _ANSWERS: Final = {"opening", "reply", "silence", "misheard"}
 """What a reply may answer; a turn that answers nothing but says the last words is never reopened."""
@@ -59,6 +59,8 @@ class CallSteps:
         self._over: list[tuple[TurnDraft, Logged]] = []
         self._late: list[LateTool] = []
         self.effects = EffectSteps()
+        self.after: list[LedgerNote] = []
+        """What the ledger did when no turn was left to tell it."""
         self._last: Logged | None = None
         self._owed = 0
         self._rate = 8000
@@ -180,9 +182,8 @@ class CallSteps:
         """What the ledger did belongs to the turn at hand; what became of a telling, to the one that it was a part of."""
         of = entry.event.segment.reply if isinstance(entry.event, TellingPlayed | TellingCut) else entry.reply
         draft = self._draft(of) or self._turn
-        notes = self.effects.feed(entry)
-        if draft is not None:
-            draft.ledger += notes
+        notes = self.after if draft is None else draft.ledger
+        notes += self.effects.feed(entry)
 
     def _note_stopped(self, stopped: Stopped, entry: Logged) -> None:
         """What was dropped is silent now, and the last of what was heard of it is known."""

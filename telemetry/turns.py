@@ -141,9 +141,12 @@ class RowNote:
     after_cut: bool = False
 
 
+Telling = Literal["released", "played", "cut", "lost", "ended", "refused"]
+
+
 @dataclass(frozen=True, slots=True)
 class TellingNote:
-    """What became of the sentence `text` about an effect: released | played | cut | lost | refused (for `why`).
+    """What became of the sentence `text` about an effect: it was cut, lost, cut as the call `ended`, or refused (for `why`).
 
     `again`: the caller had begun to hear it before.
     """
@@ -151,7 +154,7 @@ class TellingNote:
     at: float
     effect: str
     mode: str
-    what: Literal["released", "played", "cut", "lost", "refused"]
+    what: Telling
     text: str
     again: bool = False
     why: str = ""

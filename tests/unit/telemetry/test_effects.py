@@ -103,6 +103,18 @@ def test_what_is_kept_after_a_cut_without_being_told_again_is_known() -> None:
     assert [note.after_cut for note in notes] == [False, False, True, False]
 
 
+def test_what_is_kept_in_doubt_because_the_call_ended_in_its_telling_was_not_kept_after_a_cut() -> None:
+    script = booked()
+    segment = script.telling("e1")
+    script.released(segment).hangs_up().cut(segment)
+    steps = CallSteps()
+    for entry in script.entries:
+        steps.feed(entry)
+    (note,) = steps.effects.moved(script.t, (row(verdict="keep", cause="doubt", told="telling"),))
+    assert isinstance(note, RowNote)
+    assert not note.after_cut
+
+
 def test_a_telling_that_is_not_so_any_more_is_refused() -> None:
     script = booked()
     segment = script.telling("e1")

@@ -230,6 +230,13 @@ def test_what_the_calls_end_did_to_its_effects_stands_on_the_call() -> None:
     assert root["events"] == [], "the log has told this row as it is"
 
 
+def test_what_the_last_words_did_when_the_line_was_gone_stands_on_the_call() -> None:
+    script = effects()
+    script.moved(row(fact="undoing", verdict="drop", cause="retracted", told="told"))
+    (root,) = named(trace(script.entries, rows=(row(fact="absent", verdict="drop", cause="retracted", told="told"),)), "call")
+    assert [event["attributes"][names.EFFECT_FACT] for event in root["events"]] == ["undoing", "absent"]
+
+
 # ── The table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from agentd.folder import CallFolder, new_call_id
-from agentd.messages import Logged
-from agentd.trace import main
+from agentd.messages import Logged, RowChanged
+from agentd.trace.cli import main
 from telemetry import names
 from telemetry.export import Telemetry
 from telemetry.transcript import Transcript
 from telemetry.turns import Clock
-from tests.unit.telemetry.script import START, Script
-from tests.unit.telemetry.test_spans import ZERO, everything
+from tests.unit.telemetry.script import START, Script, row
+from tests.unit.telemetry.test_effects import booked
+from tests.unit.telemetry.test_spans import ZERO, effects, everything
 from tests.unit.telemetry.test_steps import speaking
 
 
-def record(root: Path, entries: list[Logged], *, live: bool = False) -> CallFolder:
+def record(root: Path, entries: list[Logged], *, live: bool = False, rows: tuple[RowChanged, ...] = ()) -> CallFolder:
     folder, transcript = CallFolder(root, new_call_id()), Transcript()
     attributes = {names.CALL_FLOW: "receptionist", names.CALL_CARRIER: "sautikit"}
     call = Telemetry("agentd", None, False).call(folder.id, attributes, Clock(START, ZERO), folder.add_span)
@@ -27,8 +28,10 @@ def record(root: Path, entries: list[Logged], *, live: bool = False) -> CallFold
         call.write(entry)
         for line in transcript.feed(entry):
             folder.add_transcript(line)
+    for line in transcript.end(rows):
+        folder.add_transcript(line)
     if not live:
-        call.close("hangup", {})
+        call.close("hangup", {}, rows)
     folder.close()
     return folder
 
@@ -38,7 +41,7 @@ def drawn(root: Path, capsys: pytest.CaptureFixture[str], call: str = "last") ->
     return capsys.readouterr().out
 
 
-def row(text: str, label: str) -> str:
+def line_of(text: str, label: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(f"  {label}"))
 
 
@@ -55,7 +58,7 @@ def test_a_turn_is_drawn_with_its_stages_in_order(tmp_path: Path, capsys: pytest
     labels = [line.split()[0] for line in second.splitlines()[2:]]
     assert labels == ["caller", "endpointing", "recognizer", "think", "voice", "gap", "playback", "caller", "agent"]
     assert "gap 470 ms" in second.splitlines()[0]
-    assert "300 ms complete" in row(second, "endpointing")
+    assert "300 ms complete" in line_of(second, "endpointing")
     assert "“when are you open”" in second
     assert "“At nine.”" in second
 
@@ -65,7 +68,7 @@ def test_bars_lie_where_they_were_on_one_axis(tmp_path: Path, capsys: pytest.Cap
     second = drawn(tmp_path, capsys).split("turn 2", 1)[1]
 
     def cells(label: str) -> tuple[int, int]:
-        found = [m.start() for m in re.finditer("[━╸╺]", row(second, label)[17:])]
+        found = [m.start() for m in re.finditer("[━╸╺]", line_of(second, label)[17:])]
         return found[0], found[-1]
 
     caller, waits, plays = cells("caller"), cells("endpointing"), cells("playback")
@@ -73,7 +76,7 @@ def test_bars_lie_where_they_were_on_one_axis(tmp_path: Path, capsys: pytest.Cap
     assert waits[0] - caller[1] in {0, 1}
     assert caller[1] - caller[0] == pytest.approx((waits[1] - waits[0]) / 0.3, rel=0.2)
     assert plays[0] > waits[1]
-    gap = row(second, "gap")[17:]
+    gap = line_of(second, "gap")[17:]
     assert gap.index("├") - caller[1] in {0, 1}
     assert gap.index("┤") - plays[0] in {-1, 0, 1}
 
@@ -88,8 +91,8 @@ def test_barge_ins_are_marked_with_cause_and_outcome(tmp_path: Path, capsys: pyt
     assert re.search(r"restarted .*↻.* speaker", text)
     assert re.search(r"down .*†.* voice", text)
     assert re.search(r"filler .*━", text)
-    assert "to a filler" in row(text, "gap")
-    assert "1,000 ms failed" in row(text, "free_slots")
+    assert "to a filler" in line_of(text, "gap")
+    assert "1,000 ms failed" in line_of(text, "free_slots")
 
 
 @pytest.mark.parametrize(("columns", "width"), [(20, 80), (80, 80), (120, 120), (400, 160)])
@@ -179,3 +182,58 @@ def test_an_unknown_call_is_told_with_its_mend(tmp_path: Path, capsys: pytest.Ca
 def test_a_prefix_names_a_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = record(tmp_path, ordinary())
     assert folder.id in drawn(tmp_path, capsys, folder.id[:-4])
+
+
+# ── Effects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_effect_is_a_lane_with_a_mark_for_all_that_became_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path, effects().entries)
+    _, second, third = drawn(tmp_path, capsys).split("── turn ")[1:]
+    assert re.search(r"book … .*→╌*●╌*“╌+✂.*  there, open$", second, re.MULTILINE)
+    assert re.search(r"book … .*“╌+”.*  there, open$", third, re.MULTILINE), "what is known from before is not drawn again"
+    assert re.search(r"claim stopped .*⊘", third)
+    assert re.search(r"ledger down .*†", third)
+    assert "  ledger         book: there, open" in second
+
+
+@pytest.mark.parametrize(
+    ("rows", "lane"),
+    [
+        ([row(verdict="keep", cause="told")], "book ✓ .*✓.* kept (told)"),
+        ([row(fact="undoing", verdict="drop", cause="retracted")], "book ✗ .*✗←.* letting go (retracted)"),
+        ([row(fact="absent", verdict="drop", cause="retracted")], "book ✗ .*✗○.* let go (retracted)"),
+        ([row(fact="undoing", verdict="drop", cause="ended", stuck=True)], r"book ? .*✗←?.* outcome unknown, a hum"),
+        ([row("e2", "sent", "keep", "yes", kind="take_back")], "book back ✓ .*✓→.* kept (yes), being done"),
+    ],
+)
+def test_a_lane_tells_its_outcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[RowChanged], lane: str
+) -> None:
+    record(tmp_path, booked().moved(*rows).hangs_up().entries)
+    pattern = lane.replace("(", r"\(").replace(")", r"\)").replace("?", r"\?")
+    assert re.search(pattern, drawn(tmp_path, capsys)), drawn(tmp_path, capsys)
+
+
+def test_marks_of_one_moment_stand_side_by_side_within_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = booked().wait(0.5).reply_heard().moved(row(fact="undoing", verdict="drop", cause="late"))
+    record(tmp_path, script.moved(row(fact="absent", verdict="drop", cause="late")).hangs_up().entries)
+    lane = line_of(drawn(tmp_path, capsys), "book ✗")
+    assert "✗←○" in lane
+    assert lane.index("○") == 100 - 24 - 2, "the last cell"
+
+
+def test_what_comes_long_after_a_turn_does_not_squeeze_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path, booked().wait(1).reply_heard().wait(60).moved(row(verdict="drop", cause="late")).hangs_up().entries)
+    second = drawn(tmp_path, capsys).split("── turn 2", 1)[1]
+    assert line_of(second, "caller").count("━") > 10
+
+
+def test_the_head_tells_what_became_of_the_effects_to_the_calls_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone, held = row(fact="absent", verdict="drop", cause="ended"), row("e2", "confirmed", "keep", "yes", kind="held")
+    notice = row("e1.notice", "unsent", "keep", "born", kind="notice")
+    script = booked().moved(held).moved(row("e3", "sent", "keep", "yes", stuck=True)).hangs_up()
+    record(tmp_path, script.entries, rows=(gone, held, notice))
+    text = drawn(tmp_path, capsys)
+    assert "effects: 1 let go, 1 kept, 1 unknown" in " ".join(text.split())
+    assert text.splitlines()[-2:] == ["  ledger         book: let go (ended)", "  ledger         notice of book: owed"]
