@@ -74,7 +74,7 @@ class ThinkerActor:
         if request.reply != self._reply:
             self._reply, self._said = request.reply, []
         began, first, number = trio.current_time(), None, request.next_segment
-        tells = list(request.tells)
+        tells, questions = list(request.tells), list[Segment]()
 
         async def speak(segment: Segment) -> None:
             nonlocal number
@@ -88,12 +88,18 @@ class ThinkerActor:
         async def say(segment: Segment) -> None:
             nonlocal first
             first = first or trio.current_time()
-            if len(self._said) >= limits.SEGMENTS or (request.ask is not None and segment.text.endswith("?")):
+            if len(self._said) + len(questions) >= limits.SEGMENTS:
                 return
+            if request.ask is not None and segment.text.endswith("?"):
+                questions.append(segment)  # the machine's own takes its place, where that is asked
+            else:
+                await utter(segment)
+
+        async def utter(segment: Segment) -> None:
             await tell()
             truth = self._truth(segment.text, request.effects)
             if truth is not None:
-                await self._report.send(ClaimStopped(request.reply, segment.text, first))
+                await self._report.send(ClaimStopped(request.reply, segment.text, trio.current_time()))
                 segment = replace(segment, text=truth, answer_from=None)
             self._said.append(segment.text)
             await speak(segment)
@@ -104,9 +110,12 @@ class ThinkerActor:
         if patience.cancelled_caught:
             await self._report.send(ThinkFailed(request.reply, f"no answer within {limits.THINK_S:g} s", now))
             return
-        if not any(map(_takes_back, thought.proposals)):
+        if not (thought.revises or any(map(_takes_back, thought.proposals))):
             await tell()
-        if not thought.proposals and request.ask is not None:
+        if thought.revises:
+            for question in questions:
+                await utter(question)
+        elif not thought.proposals and request.ask is not None:
             await speak(request.ask)
         done = RoundDone(request.reply, request.round, thought.proposals, tuple(self._said), began, first, now)
         done = replace(done, notes=thought.notes, understood=thought.understood, next_segment=number, told=not tells)

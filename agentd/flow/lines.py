@@ -33,6 +33,11 @@ ONCE_MORE: Final = "Sorry. Could you say it once more?"
 NOT_UNDERSTOOD: Final = "I am sorry, I did not get that."
 NOT_NOW: Final = "I am afraid that is not possible just now."
 
+ALL_RIGHT: Final = "All right."
+CANNOT: Final = "I am sorry, I cannot do that at the moment."
+SLOW: Final = "That takes longer than it should. I will tell you as soon as it is done."
+UNKNOWN: Final = "I do not know whether that has worked. Somebody will look into it."
+
 KEEP: Final = "Shall I keep"
 RISK: Final = "What you have may be lost by that. Shall I give it up for"
 AGAIN: Final = "You have that already. Shall I do it once more"

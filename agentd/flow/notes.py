@@ -8,12 +8,15 @@ from typing import Any, Literal
 
 from agentd.messages import NOTHING
 
-Kind = Literal["slot", "confirm", "one", "state", "heard", "consent"]
+Kind = Literal["slot", "confirm", "one", "state", "heard", "consent", "effect"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the agent asked last. `closed`: yes or no answers it. `told` is its text up to where an answer may begin."""
+    """What the agent asked last. `closed`: yes or no answers it. `told` is its text up to where an answer may begin.
+
+    The question of kind "effect" is the machine's own, about an effect: the ledger takes its answer.
+    """
 
     kind: Kind
     slot: str = ""
@@ -59,6 +62,9 @@ class Notes:
     owed: tuple[str, ...] = ()
     """Texts that are to be said once the transition that was proposed with them is made."""
 
+    changed: tuple[str, ...] = ()
+    """The effects that the caller wants otherwise: what is done next of their kind takes their place."""
+
     visits: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -67,7 +73,7 @@ class Notes:
         known = {name: plain[name] for name in _NAMES if name in plain}
         if known.get("question"):
             known["question"] = Question(**known["question"])
-        for name in ("confirmed", "last", "owed"):
+        for name in ("confirmed", "last", "owed", "changed"):
             if name in known:
                 known[name] = tuple(known[name])
         return cls(**known)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 LEADS = (
     "i would like to", "i'd like to", "i want to", "i need to", "can i", "could i", "may i", "can you tell me",
-    "could you tell me", "do you know", "please",
+    "could you tell me", "do you know", "please", "can you", "could you",
 )  # fmt: skip
 """Before a request."""
 
@@ -41,6 +41,21 @@ THANKS = (
 )  # fmt: skip
 WAITS = ("wait", "stop", "hold on", "hang on", "one moment", "just a moment", "wait a moment", "one second", "hold on a second")
 GREETINGS = ("hello", "hi", "good morning", "good afternoon", "good evening", "are you there")
+
+UNDOING = ("cancel", "undo")
+CHANGING = ("change", "move", "reschedule", "postpone")
+"""Of what a flow's own phrases ask for, those that begin so are about what the caller has: to be rid of it, or to have it
+otherwise."""
+
+TAKE_BACKS = ("cancel", "cancel it", "cancel that", "undo it", "undo that", "take it back", "take that back", "call it off")
+CHANGES = (
+    "change it", "change that", "move it", "reschedule", "reschedule it", "another day", "another time", "a different day",
+    "a different time",
+)  # fmt: skip
+"""The same, wherever something is done, or about to be."""
+
+VERDICTS = ("that's perfect", "that's fine", "go ahead", "please do", "never mind", "forget it", "no don't", *TAKE_BACKS[1:3])
+"""What else decides on what the caller is told or asked; `agentd.ledger.words` knows many more."""
 
 PICKS: dict[str, int] = {
     "the first one": 0, "the first": 0, "first one": 0, "number one": 0, "the earliest": 0, "the earlier one": 0,

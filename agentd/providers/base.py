@@ -119,11 +119,13 @@ class Thought:
     """What a round ends with: proposals to be carried out before the next round, or none where the reply is complete.
 
     `notes` replaces the flow kit's notes where given. Not `understood`: all that was said is that the words made no sense.
+    `revises`: the caller is about to have an effect otherwise, so that neither is it told again nor asked about in this round.
     """
 
     proposals: tuple[Proposal, ...] = ()
     notes: dict[str, object] | None = None
     understood: bool = True
+    revises: bool = False
 
 
 class Thinker(Protocol):

@@ -8,14 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from agentd import limits
-from agentd.flow import Flow, Notes, Tool
+from agentd.flow import Flow, Notes, Refused, Tool
+from agentd.flow import lines as common
 from agentd.flow.context import Words
+from agentd.flow.effects import EffectTool
 from agentd.flow.notes import Question
 from agentd.flow.slots import Slot
 from agentd.flow.templates import Line
-from agentd.messages import Fire, FlowState, Proposal, Segment, ThinkRequest, UseTool
+from agentd.messages import Fill, Fire, FlowState, Proposal, Segment, ThinkRequest, UseTool
 from agentd.providers.base import Thought
-from agentd.providers.rules.say import cut
+from agentd.providers.rules.deeds import STANDING, Deeds
+from agentd.providers.rules.say import cut, statement
 from agentd.turn.words import normalise
 
 LAST = 12
@@ -31,31 +34,61 @@ class Draft:
         self._state = flow.state(request.flow)
         self._notes = Notes.of(request.flow.notes)
         self._now = flow.local(request.wall)
+        self._deeds = Deeds(flow, request.effects)
         self._lines: list[Line] = []
         self._proposals: list[Proposal] = []
         self._repeatable = True
         self._offered = False
+        self._changing = False
 
     def _finished(self) -> tuple[list[Segment], Thought]:
         """What the round comes to. Beside a transition nothing is said yet: its words are owed."""
         if any(isinstance(proposal, Fire) for proposal in self._proposals):
             self._notes = replace(self._notes, owed=tuple(line.text for line in self._lines))
             self._lines = []
-        request = self._request
+        request, revises = self._request, self._changing or self._between()
+        if request.ask and not (revises or self._proposals):
+            self._lines = [statement(line) for line in self._lines]
+            self._note(question=Question("effect", closed=True))
         pieces = [piece for line in self._lines for piece in cut(line)]
         segments = [
             Segment(request.reply, request.next_segment + index, piece.text, piece.answer_from)
             for index, piece in enumerate(pieces)
         ]
-        if segments and self._repeatable:
+        if self._repeatable and (segments or request.tells or request.ask):
             earlier = self._notes.last if request.next_segment else ()
-            self._notes = replace(self._notes, last=(*earlier, *(segment.text for segment in segments))[-LAST:])
+            said = (segment.text for segment in (*request.tells, *segments))
+            self._notes = replace(self._notes, last=(*earlier, *said)[-LAST:])
         before = Notes.of(request.flow.notes)
         understood = self._notes.lost <= before.lost and self._notes.misheard <= before.misheard
-        return segments, Thought(tuple(self._proposals), self._notes.mapping(), understood)
+        return segments, Thought(tuple(self._proposals), self._notes.mapping(), understood, revises)
+
+    def _proposed(self, trigger: str, fills: Mapping[str, Any]) -> bool:
+        """Propose a transition and values, as far as the machine will take them; False where there is nothing to propose."""
+        fs = replace(self._fs, notes=self._notes.mapping())
+        if trigger:
+            try:
+                fs = self._flow.fire(fs, trigger, self._now)
+                self._proposals.append(Fire(trigger))
+            except Refused:
+                self._lines.append(Line(common.NOT_NOW))
+        if fills:
+            try:
+                self._flow.fill(fs, fills)
+                self._proposals.append(Fill(fills))
+            except Refused as refused:
+                self._lines.append(Line(refused.why if refused.spoken else common.NOT_UNDERSTOOD))
+        if self._proposals:
+            self._note(lost=0)
+        elif trigger or fills:
+            self._note(lost=self._notes.lost + 1)
+            self._next(again=True)
+        return bool(trigger or fills)
 
     def _next(self, *, again: bool = False) -> None:
-        """Ask for the first slot that is missing, else what the state asks; not where a question was just put."""
+        """Ask for the first slot that is missing, else what the state asks; not where a question was just put, or will be."""
+        if self._request.ask and not self._between():
+            return
         if self._flow.over(self._fs) or (self._lines and self._lines[-1].text.endswith("?")):
             self._note(question=self._state_question(self._lines[-1].text) if self._lines else None)
             return
@@ -67,6 +100,8 @@ class Draft:
             line = self._line(self._state.ask)
             self._note(question=self._state_question(line.text))
             self._put_question(line)
+        elif not (self._lines or self._request.next_segment or self._request.tells):
+            self._lines.append(Line(common.ANYTHING))  # nobody is left in silence
 
     def _put_question(self, line: Line) -> None:
         """Ask, in one breath with the values that the sentence before it told."""
@@ -131,16 +166,50 @@ class Draft:
         return replace(self._fs, notes=self._notes.mapping())
 
     def _due(self) -> UseTool | None:
-        """The first tool whose arguments are all known and that has not run for them."""
+        """The first tool whose arguments are all known, and that has not run for them, or done for them what it does."""
         for tool in self._state.tools:
-            known = {name: self._fs.slots[name] for name in tool.args.model_fields if name in self._fs.slots}
-            ready = all(name in known and self._flow.slots[name].spoken.known(known[name]) for name in tool.required)
-            if not ready or self._fs.slots.get(tool.offers) is not None:
+            known = self._known(tool)
+            if known is None or self._fs.slots.get(tool.offers) is not None or self._ran(tool, known):
                 continue
-            if self._notes.ran.get(tool.name, {}).get("args") != digest(known):
-                reply = self._request.reply
-                return UseTool(f"{reply.turn}.{reply.epoch}.{self._request.round}.{tool.name}", tool.name, known)
+            done = self._deeds.of(tool, known) if isinstance(tool, EffectTool) else None
+            if done is None or done.state not in STANDING:
+                return UseTool(self._use(tool.name), tool.name, known, self._deeds.replaced(tool, self._notes.changed))
         return None
+
+    def _use(self, name: str) -> str:
+        """The id of a tool's use in this round."""
+        reply = self._request.reply
+        return f"{reply.turn}.{reply.epoch}.{self._request.round}.{name}"
+
+    def _known(self, tool: Tool) -> dict[str, Any] | None:
+        """The arguments of a tool, where the flow knows all that it must have; what it changes the world with, confirmed."""
+        slots, known = self._flow.slots, {}
+        for name in tool.args.model_fields:
+            if name in self._fs.slots:
+                known[name] = self._fs.slots[name]
+            if name in tool.required and not (name in known and slots[name].spoken.known(known[name])):
+                return None
+            if name in known and isinstance(tool, EffectTool) and slots[name].confirm and name not in self._notes.confirmed:
+                return None
+        return known
+
+    def _ran(self, tool: Tool, known: Mapping[str, Any]) -> bool:
+        """Whether it ran for these arguments since the flow came here."""
+        return bool(self._notes.ran.get(tool.name, {}).get("args") == digest(known))
+
+    def _note_ran(self, tool: Tool, args: Mapping[str, Any], offers: Sequence[Any] = ()) -> None:
+        ran = {"args": digest(args), "slot": tool.offers, "offers": [*offers]}
+        self._note(ran={**self._notes.ran, tool.name: ran})
+
+    def _between(self) -> bool:
+        """Whether the caller is about to have an effect otherwise, and what it shall be is not done or asked about yet."""
+        for tool in self._state.tools:
+            if self._notes.changed and self._deeds.replaced(tool, self._notes.changed):
+                known = self._known(tool)
+                now = self._deeds.of(tool, known) if known is not None else None
+                if now is None or now.state not in STANDING:
+                    return True
+        return False
 
     def _told(self, tool: Tool, result: Any) -> Line:
         """A tool's result in its own words."""

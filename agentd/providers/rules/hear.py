@@ -12,7 +12,7 @@ from agentd.flow import FILLED, Flow, Notes, vocabulary
 from agentd.flow.slots import Slot
 from agentd.flow.spoken import Scene
 from agentd.messages import FlowState
-from agentd.providers.rules.match import Match, Phrasebook, content
+from agentd.providers.rules.match import Match, Phrasebook, content, core
 from agentd.turn.words import AFFIRMATIONS, BACKCHANNELS, FILLERS, NEGATIONS, normalise
 
 
@@ -38,17 +38,30 @@ class Understood:
     answers: list[str] = field(default_factory=list)
     same: bool = False
     """What the state does already was asked for."""
+    changes: bool = False
+    """Of what the caller has or was offered, something is wanted otherwise."""
+    undoes: bool = False
+    """What the caller has, or is being asked about, is not wanted any more."""
 
     def __bool__(self) -> bool:
-        return self.small is not Small.NONE or bool(self.fills or self.trigger or self.answers or self.same)
+        asked = self.fills or self.trigger or self.answers or self.same or self.changes or self.undoes
+        return self.small is not Small.NONE or bool(asked)
 
 
 def _set(phrases: Sequence[str]) -> frozenset[str]:
     return frozenset(map(normalise, phrases))
 
 
-_REPEATS, _WAITS, _GREETINGS, _THANKS = map(
-    _set, (vocabulary.REPEATS, vocabulary.WAITS, vocabulary.GREETINGS, vocabulary.THANKS)
+_REPEATS, _WAITS, _GREETINGS, _THANKS, _CHANGES, _TAKE_BACKS = map(
+    _set,
+    (
+        vocabulary.REPEATS,
+        vocabulary.WAITS,
+        vocabulary.GREETINGS,
+        vocabulary.THANKS,
+        vocabulary.CHANGES,
+        vocabulary.TAKE_BACKS,
+    ),
 )
 _CORRECTIONS = sorted(_set(vocabulary.CORRECTIONS), key=len, reverse=True)
 _PICKS = sorted(((normalise(phrase), place) for phrase, place in vocabulary.PICKS.items()), key=lambda pick: -len(pick[0]))
@@ -74,6 +87,7 @@ class Ear:
             return Understood(small)
         lead, rest, corrected = _lead(said)
         heard = self._request(text if rest == said else rest, fs, now, corrected=corrected)
+        self._note_wish(heard, core(rest))
         if lead and not heard and not corrected:
             return Understood(lead)
         if lead and heard:
@@ -119,8 +133,16 @@ class Ear:
         self._match(heard, book.best(rest) or (None if heard.fills else whole), book, fs)
         if not (heard.trigger or heard.answers or heard.same or asked in heard.fills) and content(rest) > _STRAY:
             return Understood()
+        heard.changes = bool(heard.fills) and (corrected or not heard.trigger)
         self._imply(heard, fs)
         return heard
+
+    def _note_wish(self, heard: Understood, words: list[str]) -> None:
+        """Whether it is about what the caller has: in words that mean that anywhere, or in a phrase of the flow's own."""
+        said, asked = " ".join(words), bool(heard.trigger or heard.same)
+        if not heard.fills:
+            heard.changes = said in _CHANGES or (asked and words[0] in vocabulary.CHANGING)
+            heard.undoes = said in _TAKE_BACKS or (asked and words[0] in vocabulary.UNDOING)
 
     def _order(self, fs: FlowState, asked: str) -> list[Slot]:
         """The slot that was asked for, the others of the state, the rest."""

@@ -31,6 +31,14 @@ def cut(line: Line) -> Iterator[Line]:
         yield Line(piece, told)
 
 
+def statement(line: Line) -> Line:
+    """A line without the question at its end."""
+    if not line.text.rstrip().endswith("?"):
+        return line
+    text = " ".join(_SENTENCE.split(line.text.strip())[:-1])
+    return Line(text, line.told if line.told is not None and line.told <= len(text) else None)
+
+
 def _pieces(text: str) -> Iterator[str]:
     """Sentences, as many as fit into a breath; a longer one by clauses, and by words where it has none."""
     held = ""

@@ -5,6 +5,10 @@ values for slots. It speaks at once only where nothing is proposed. Each later r
 it, and goes on from there: the state's words on entry, a tool that is due, its result, and then the next question. A round
 that proposes a transition says nothing, and notes what it owes, so that the words come from the state that they lead to.
 
+Of effects it knows what the request tells of them. It proposes one as soon as the flow knows its arguments, and never twice;
+where the caller wants it otherwise, the new one `replaces` it. What the words do to those that are open the ledger has decided
+before it is asked (`took`), and what is told and asked of them the machine says.
+
 All that must outlive a round is in the flow's notes.
 """
 
@@ -14,14 +18,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentd.flow import FILLED, Flow, Refused
+from agentd.flow import FILLED, Flow
 from agentd.flow import lines as common
 from agentd.flow.notes import Question
 from agentd.flow.templates import Line
-from agentd.messages import Fill, Fire, Outcome, Segment, ThinkRequest, UseTool
+from agentd.ledger.events import Says
+from agentd.ledger.words import says
+from agentd.messages import Fill, Fire, Outcome, Segment, TakeBack, ThinkRequest
 from agentd.providers.base import Thought
-from agentd.providers.rules.draft import Draft, digest
 from agentd.providers.rules.hear import Ear, Small, Understood
+from agentd.providers.rules.outcomes import Outcomes
 from agentd.turn.words import normalise
 
 
@@ -44,7 +50,7 @@ class RulesThinker:
         return Round(self._flow, self._ear, request).run()
 
 
-class Round(Draft):
+class Round(Outcomes):
     """One round: what is made of the caller's words, and of what became of the proposals."""
 
     def __init__(self, flow: Flow, ear: Ear, request: ThinkRequest) -> None:
@@ -63,6 +69,8 @@ class Round(Draft):
                     self._prompt(self._request.prompt)
                 case "misheard":
                     self._misheard()
+                case "reply" if self._request.took:
+                    self._taken(self._request.took)
                 case "reply":
                     self._hear(self._request.text)
         return self._finished()
@@ -79,7 +87,10 @@ class Round(Draft):
         closed = question is not None and question.closed
         heard = self._ear.understand(text, self._fs, self._now, closed=closed)
         if not self._request.sure and heard and not (closed and heard.small in (Small.YES, Small.NO) and not heard.fills):
-            self._ask_back(text)
+            if self._request.ask:
+                self._lost()  # the machine asks
+            else:
+                self._ask_back(text)
         elif question and question.kind == "heard":
             self._settle_doubt(heard, text)
         else:
@@ -129,7 +140,13 @@ class Round(Draft):
         for name in heard.answers:
             answer = next(answer for answer in self._flow.answers if answer.name == name)
             self._lines.append(self._line(answer.text))
-        if self._proposed(trigger, fills):
+        if heard.undoes and (effect := self._deeds.undoable()):
+            self._proposals.append(TakeBack(self._use("take_back"), effect.id))
+        elif heard.changes:
+            fills |= self._change(fills, trigger)
+        elif trigger:
+            self._note(changed=())
+        if self._proposed(trigger, fills) or self._proposals:
             return
         if heard.answers or heard.small in (Small.YES, Small.NO):
             self._note(lost=0)
@@ -140,6 +157,21 @@ class Round(Draft):
             self._ask_once_more()
         else:
             self._lost()
+
+    def _change(self, fills: Mapping[str, Any], trigger: str) -> dict[str, Any]:
+        """Something is wanted otherwise: note which effects that are; the values to ask for anew, where it was not said how."""
+        found = self._deeds.changeable()
+        changed = self._deeds.overwritten(fills, self._fs.slots) if fills else tuple(effect.id for effect in found)
+        if not changed:
+            return {}
+        self._note(changed=changed)
+        self._changing = True
+        tools = [tool for tool in self._state.tools if self._deeds.replaced(tool, changed)]
+        if fills or trigger or not tools:
+            return {}
+        self._note(ran={})
+        own = {slot.name: None for slot in self._flow.filled_by(self._state) if slot.name in tools[0].required}
+        return self._chosen(tools[0]) or own
 
     def _answer(self, question: Question | None, yes: bool, fills: dict[str, Any], said_more: bool) -> str | None:
         """What a yes or a no says to the question: values go into `fills`; a trigger or "" where it answered, else None."""
@@ -166,46 +198,24 @@ class Round(Draft):
                 return next((name for name, phrases in said.items() if word in map(normalise, phrases)), None)
         return None
 
-    def _proposed(self, trigger: str, fills: Mapping[str, Any]) -> bool:
-        """Propose a transition and values, as far as the machine will take them; False where there is nothing to propose."""
-        fs = replace(self._fs, notes=self._notes.mapping())
-        if trigger:
-            try:
-                fs = self._flow.fire(fs, trigger, self._now)
-                self._proposals.append(Fire(trigger))
-            except Refused:
-                self._lines.append(Line(common.NOT_NOW))
-        if fills:
-            try:
-                self._flow.fill(fs, fills)
-                self._proposals.append(Fill(fills))
-            except Refused as refused:
-                self._lines.append(Line(refused.why if refused.spoken else common.NOT_UNDERSTOOD))
-        if self._proposals:
-            self._note(lost=0)
-        elif trigger or fills:
-            self._note(lost=self._notes.lost + 1)
-            self._next(again=True)
-        return bool(trigger or fills)
-
     # ── Going on ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _go_on(self, outcomes: tuple[Outcome, ...]) -> None:
         """Say what is due in this state, run what is due, and ask the next question."""
         self._lines += [Line(text) for text in self._notes.owed]
+        self._offered = bool(self._notes.owed)
         self._note(owed=())
-        for outcome in outcomes:
-            match outcome:
-                case Outcome(proposal=UseTool() as use):
-                    self._take(use, outcome)
-                case Outcome(status="refused"):
-                    self._lines.append(Line(common.NOT_NOW))
+        self._take_all(outcomes)
         if self._proposals:
             return
         if self._notes.passing is not None:
             self._lines.append(self._line(self._flow.transitions[self._notes.passing].say))
             self._note(passing=None)
-        due = None if self._flow.over(self._fs) else self._due()
+        over = self._flow.over(self._fs)
+        due = None if over else self._due()
+        if due is None and not over and (values := self._anew()):
+            self._proposals.append(Fill(values))
+            return
         if due is None and self._flow.filled(self._current):
             self._proposals.append(Fire(FILLED))
             return
@@ -216,27 +226,16 @@ class Round(Draft):
         else:
             self._next()
 
-    def _take(self, use: UseTool, outcome: Outcome) -> None:
-        """Tell a tool's result, and note what it offers."""
-        tool = self._flow.tools[use.tool]
-        ran: dict[str, Any] = {"args": digest(use.args), "slot": tool.offers, "offers": []}
-        if outcome.status != "done":
-            self._note(ran={**self._notes.ran, tool.name: ran})
-            self._lines.append(Line(common.TOOL_FAILED))
-            escape = self._state.stuck or self._flow.stuck
-            if escape in self._flow.allowed(self._fs).triggers:
-                self._proposed(escape, {})
+    def _taken(self, took: str) -> None:
+        """Round 0, where the ledger has taken the words already: for a yes, a no, or a wish to be rid of what is open."""
+        self._note(misheard=0, lost=0, doubt="", question=None)
+        if took == "retract":
+            self._let_go(self._state.ask or common.ANYTHING)
             return
-        if not outcome.result and tool.nothing:
-            self._lines.append(self._line(tool.nothing))
-            self._note(ran={name: run for name, run in self._notes.ran.items() if name != tool.name})
-            self._proposals.append(Fill(dict.fromkeys(tool.required)))
-            return
-        self._lines.append(self._told(tool, outcome.result))
-        if tool.offers:
-            self._offered = True
-            ran["offers"] = [str(value) if not isinstance(value, (int, bool)) else value for value in outcome.result]
-        self._note(ran={**self._notes.ran, tool.name: ran})
+        if took == "no":
+            self._close_gone()
+            self._lines += [] if self._request.tells else [Line(common.ALL_RIGHT)]
+        self._go_on(())
 
     # ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -270,6 +269,11 @@ class Round(Draft):
 
     def _lost(self) -> None:
         """Nothing was understood: say so, and what can be done, in other words each time."""
+        if says(self._request.text, asked=False) is Says.RETRACT:  # of what is nothing to the ledger
+            self._note(lost=0)
+            self._lines += [Line(common.ALL_RIGHT), Line(self._state.ask or common.ANYTHING)]
+            self._next()
+            return
         if self._flow.missing(self._current) and not self._notes.lost:
             self._lines.append(Line(common.NOT_UNDERSTOOD))
         else:
