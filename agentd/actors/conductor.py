@@ -7,8 +7,7 @@ event, with the commands that followed, is written to the event log: what a call
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 
@@ -21,12 +20,12 @@ from agentd.actors.kit import Mailbox
 from agentd.actors.lines import Lines
 from agentd.actors.memory import Memory
 from agentd.actors.ports import Log, Ports
+from agentd.actors.reply import ReplyAtHand
 from agentd.flow.model import Flow
 from agentd.flow.telling import trigger
 from agentd.ledger import events as ledger
 from agentd.messages import (
     Audible,
-    Audio,
     CloseMedia,
     FinishSpeech,
     Fire,
@@ -38,29 +37,22 @@ from agentd.messages import (
     Logged,
     MediaStarted,
     NewEpoch,
-    Outcome,
     Partial,
     Record,
     Release,
-    ReplyEnd,
     Resume,
     Retract,
     RoundDone,
     Ruled,
-    RunTool,
-    Segment,
     SegmentHeard,
     SpeechOnset,
     Stopped,
-    TakeBack,
     TellingCut,
     TellingDue,
     TellingPlayed,
     TellingRefused,
     ThinkFailed,
-    ThinkRequest,
     ToolDone,
-    UseTool,
     UtteranceEnded,
 )
 from agentd.turn import machine
@@ -95,18 +87,6 @@ OBJECTION_S: Final = 3.0
 """The line is gone in the middle of the caller's words; so long we wait to know them, since they may take something back."""
 
 
-@dataclass(slots=True)
-class _Round:
-    """The round of the reply at hand whose proposals are being settled."""
-
-    number: int = 0
-    outcomes: tuple[Outcome, ...] = ()
-    tools: tuple[UseTool | TakeBack, ...] = ()
-    said: int = 0
-    waits: bool = False
-    """It was not asked for yet: what the caller said yes to is being done first."""
-
-
 class Conductor:
     """One call's own loop. `wall` is the time of day; `hand_over` and `hang_up` store what comes after; neither waits.
 
@@ -127,15 +107,13 @@ class Conductor:
         hang_up: Callable[[], None],
         memory: Memory | None = None,
     ) -> None:
-        self._flow, self._mailbox, self._ports, self._lines, self._log = flow, mailbox, ports, lines, log
+        self._flow, self._mailbox, self._ports, self._log = flow, mailbox, ports, log
         self._wall, self._hand_over, self._hang_up = wall, hand_over, hang_up
         self._turn, self._first = machine.start(timing)
         self.memory = memory or Memory(flow.start())
         self._deadlines = Deadlines()
-        self._round = _Round()
-        self._think: Think | None = None
         self._effects = Effects(flow, ports)
-        self._took = ""
+        self._reply = ReplyAtHand(flow, ports, lines, self._effects, wall)
         self._onset: SpeechOnset | None = None
         self._stops_owed = 0
         self._rulings_owed = 0
@@ -145,7 +123,6 @@ class Conductor:
         self._consent = False
         self._caller_turn = 0
         self._decided = False
-        self._index = 0
         self.outcome = ""
 
     async def run(self, provider: int) -> None:
@@ -264,19 +241,14 @@ class Conductor:
     def _settle(self, done: RoundDone) -> Event:
         """A round is over: the flow disposes of its proposals, and the machine is told what that came to."""
         before, now = self.memory.flow, self._now()
-        spoke = len(done.said) > self._round.said
+        spoke = len(done.said) > self._reply.said
         self.memory = self.memory.announced(done.notes, spoke=spoke)
         effects = frozenset(effect.id for effect in self._effects.known)
-        self.memory, outcomes = self.memory.settle(self._flow, done.proposals, now, effects)
-        refused = {id(outcome.proposal) for outcome in outcomes}
-        tools = tuple(p for p in done.proposals if isinstance(p, UseTool | TakeBack) and id(p) not in refused)
+        self.memory, outcomes = self.memory.settle(self._flow, done.proposals, now, effects, tools=self._reply.may_use_tools)
         for outcome in outcomes:
             if isinstance(outcome.proposal, Retract) and outcome.status == "done":
                 self._effects.tell(ledger.Retracted(outcome.proposal.effect))
-        self._index = done.next_segment
-        if not done.told:
-            self._effects.forget_queued()
-        self._round = _Round(done.round, outcomes, tools, len(done.said))
+        tools = self._reply.settled(done, outcomes)
         self._watch_consent()
         if self._attending is not None:
             self._attend(speaking=self._attending.speaking)
@@ -290,7 +262,7 @@ class Conductor:
         return Thought(
             done.reply,
             more=bool(done.proposals),
-            tools=len(tools),
+            tools=tools,
             segments=len(done.said),
             then=self.memory.then(self._flow),
             helper=self.memory.helper(self._flow, now),
@@ -300,13 +272,10 @@ class Conductor:
 
     def _note_tool(self, done: ToolDone) -> Event | None:
         """A tool's outcome; the machine hears of it when the round has all of them."""
-        outcome = done.outcome
-        self.memory = self.memory.tool(outcome)
-        if done.reply != self._turn.reply:
+        self.memory = self.memory.tool(done.outcome)
+        if done.reply != self._turn.reply or not self._reply.has_all(done.outcome):
             return None
-        self._round.outcomes = (*self._round.outcomes, outcome)
-        self._round.tools = tuple(tool for tool in self._round.tools if tool is not outcome.proposal)
-        return None if self._round.tools else ToolsDone(done.reply, done.at)
+        return ToolsDone(done.reply, done.at)
 
     # ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -329,16 +298,16 @@ class Conductor:
     def _note_ruling(self, message: LedgerDown | Ruled) -> Event | None:
         if isinstance(message, Ruled):
             self._rulings_owed -= 1
-            self._took = message.took
+            self._reply.took = message.took
             return None
         self._effects.down, self._effects.busy = True, False
         return self._waited()
 
     def _waited(self) -> Event | None:
         """The reply that waited for a kept effect can go on."""
-        if not self._round.waits or self._effects.busy:
+        if not self._reply.waits or self._effects.busy:
             return None
-        self._round.waits = False
+        self._reply.waits = False
         return ToolsDone(self._turn.reply, trio.current_time())
 
     # ── Out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -353,19 +322,18 @@ class Conductor:
                 # A request must hold what was heard of the reply that was dropped and what the words did to the effects, and
                 # audio of a new one must not come first.
                 self._deferred = command
-            case Think(added=added) if added and self._effects.live:
-                self._rulings_owed += 1
-                self._effects.rule(command.reply, added, command.onset)
-                self._deferred = replace(command, added="")
+            case Think(added=added) if added:
+                self._rule(command)
             case Think():
                 self._start_reply(command)
             case Continue():
-                self._request(self._round.number + 1)
-            case RunTools(reply):
-                for tool in self._round.tools:
-                    self._effects.run(RunTool(reply, tool, self.memory.flow, self._wall().isoformat()))
-            case Say():
-                self._say(command)
+                self._reply.go_on(self.memory)
+            case RunTools():
+                self._reply.run_tools(self.memory.flow)
+            case Say(line=line):
+                if line is Line.HANDOVER:
+                    self.memory = self.memory.escalated(self._flow, self._now())
+                self._reply.say(command, self.memory.flow)
             case Hold() | Resume():
                 self._ports.transport.send_nowait(command)
             case NewEpoch():
@@ -394,76 +362,34 @@ class Conductor:
             case Finish(outcome):
                 self.outcome = outcome
 
+    def _rule(self, think: Think) -> None:
+        """The caller's new words decide before they are answered, where anything is open."""
+        self._reply.took = ""
+        answered = replace(think, added="")
+        if self._effects.live:
+            self._rulings_owed += 1
+            self._effects.rule(think.reply, think.added, think.onset)
+            self._deferred = answered
+        else:
+            self._start_reply(answered)
+
     def _start_reply(self, think: Think) -> None:
         """A reply's first round."""
         self.memory = self.memory.begin()
-        self._think, self._round, self._index = think, _Round(), 0
-        self._effects.forget_queued()
-        if self._effects.busy:
+        self._reply.begin(think)
+        if self._reply.waits:
             # What the caller said yes to is a tool at work: its silence is filled, and its outcome told first.
-            self._round = _Round(-1, waits=True)
-            now = trio.current_time()
-            helper = self.memory.helper(self._flow, self._now())
+            now, helper = trio.current_time(), self.memory.helper(self._flow, self._now())
             wait = Thought(think.reply, more=True, tools=1, segments=0, then=Then.LISTEN, helper=helper, progress=True, at=now)
             self._step(None, wait)
         else:
-            self._request(0)
-
-    def _request(self, number: int) -> None:
-        """Ask the thinker for a round."""
-        assert self._think is not None
-        think, now = self._think, self._now()
-        self._ports.thinker.send_nowait(
-            ThinkRequest(
-                think.reply,
-                number,
-                think.why.value,
-                think.text,
-                think.sure,
-                self.memory.flow,
-                self.memory.conversation,
-                self._round.outcomes if number else (),
-                think.prompt,
-                self._index,
-                self._wall().isoformat(),
-                self._effects.told(),
-                self._effects.tells(think.reply, now),
-                self._effects.ask(think.reply, now),
-                self._took if think.why is Why.REPLY else "",
-            )
-        )
-
-    def _say(self, say: Say) -> None:
-        """Speak one of the flow's own lines; the apology needs no voice, since that may be what failed."""
-        if say.line is Line.HANDOVER:
-            self.memory = self.memory.escalated(self._flow, self._now())
-        index = self._index if say.line is Line.FILLER else 0
-        if say.line is not Line.FILLER and say.line is not Line.APOLOGY:
-            for told in self._effects.tells(say.reply, self._now()):  # before the last words, what is open
-                self._ports.speaker.send_nowait(replace(told, index=index))
-                index += 1
-        self._index = index + 1
-        text = self._lines.text(say.line, self.memory.flow, self._now())
-        segment = Segment(say.reply, index, text, filler=say.line is Line.FILLER)
-        canned = self._lines.canned(say.line)
-        if canned:
-            self._send_audio(Audio(segment, canned, last=True, made_at=trio.current_time()))
-        else:
-            self._ports.speaker.send_nowait(segment)
-        if say.last and canned:
-            self._send_audio(ReplyEnd(say.reply, self._index))
-        elif say.last:
-            self._ports.speaker.send_nowait(ReplyEnd(say.reply, self._index))
-
-    def _send_audio(self, item: Audio | ReplyEnd) -> None:
-        with suppress(trio.WouldBlock):  # a full channel belongs to a dead reply; the state's patience ends the call
-            self._ports.audio.send_nowait(item)
+            self._reply.go_on(self.memory)
 
     def _abandon(self, command: NewEpoch) -> None:
         """The transport is told first; then all who may hold something of the reply."""
         self._stops_owed += 1
         self._deferred = None
-        self._round.waits = False
+        self._reply.waits = False
         self._effects.forget_queued()
         self._ports.transport.send_nowait(command)
         self._ports.speaker.send_nowait(command)

@@ -52,12 +52,18 @@ class Memory:
         return self.add(Said("tool", f"{name}: {outcome.status}"))
 
     def settle(
-        self, flow: Flow, proposals: tuple[Proposal, ...], now: datetime, effects: frozenset[str] = frozenset()
+        self,
+        flow: Flow,
+        proposals: tuple[Proposal, ...],
+        now: datetime,
+        effects: frozenset[str] = frozenset(),
+        *,
+        tools: bool = True,
     ) -> tuple[Memory, tuple[Outcome, ...]]:
         """Carry out what is proposed to the flow, in order; tools are left to the tool runner.
 
         The machine disposes: what the state does not allow is refused, and the refusal is the proposal's outcome. `effects`
-        are the ids of the call's own effects: no other one can be named.
+        are the ids of the call's own effects: no other one can be named. Without `tools` none may be used any more.
         """
         state, outcomes = self.flow, list[Outcome]()
         for number, proposal in enumerate(proposals):
@@ -70,6 +76,9 @@ class Memory:
                         state = flow.fill(state, values)
                     case Fire(trigger):
                         state = flow.fire(state, trigger, now)
+                    case UseTool() if not tools:
+                        outcomes.append(Outcome(proposal, "refused", why="no more tools in this reply: two were refused"))
+                        continue
                     case UseTool(_, tool, args, replaces):
                         flow.check_tool(state, tool, args)
                         _known(replaces, effects | {""})

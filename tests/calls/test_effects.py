@@ -119,6 +119,19 @@ async def test_a_hold_is_asked_about_and_confirmed_on_yes(autojump_clock: trio.t
     assert world.log == [("prepare", "tuesday"), ("confirm", "tuesday")]
 
 
+async def test_what_the_words_were_taken_for_is_told_with_them_and_not_with_later_ones(
+    autojump_clock: trio.testing.MockClock, ledger: Ledger
+) -> None:
+    world = World(0.2)
+    script = Script({"hold tuesday": (Round(proposals=tool("reserve", day="tuesday")), Round("")), "yes": "what else?"})
+    async with call(world, ledger, script) as scene:
+        for words in ("hold tuesday", "yes", "when do you open"):
+            scene.phone.say(words)
+            await scene.phone.quiet(1.0)
+    took = {request.text: request.took for request in script.requests if request.why == "reply"}
+    assert took == {"hold tuesday": "", "yes": "assent", "when do you open": ""}
+
+
 async def test_a_payment_needs_a_yes(autojump_clock: trio.testing.MockClock, ledger: Ledger) -> None:
     world = World(0.2)
     script = Script({"pay": (Round(proposals=tool("charge", amount=20)), Round("")), "no": "as you like"})

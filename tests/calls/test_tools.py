@@ -113,6 +113,31 @@ async def test_a_tool_with_wrong_arguments_is_refused(autojump_clock: object) ->
     assert [outcome.status for outcome in outcomes(script)] == ["refused"]
 
 
+async def test_a_refused_tool_call_is_mended_in_the_next_round(autojump_clock: object) -> None:
+    wrong, right = (tool("look_up", seconds=seconds) for seconds in ("soon", 0.1))
+    script = Script({"when": (Round(proposals=wrong), Round(proposals=right), Round("we have ten"))})
+    async with telephone_call(LONELY, script) as scene:
+        await scene.phone.quiet()
+        scene.phone.say("when")
+        await scene.phone.hears("ten")
+    assert [outcome.status for outcome in outcomes(script)] == ["refused", "done"]
+
+
+async def test_after_a_second_refusal_no_tool_is_used_in_that_reply_but_in_the_next_one(autojump_clock: object) -> None:
+    wrong, right = (tool("look_up", seconds=seconds) for seconds in ("soon", 0.1))
+    rounds = (*(Round(proposals=use) for use in (wrong, wrong, right)), Round("i cannot tell"))
+    script = Script({"when": rounds, "and now": (Round(proposals=right), Round("we have ten"))})
+    async with telephone_call(LONELY, script) as scene:
+        await scene.phone.quiet()
+        scene.phone.say("when")
+        await scene.phone.hears("tell")
+        await scene.phone.silence()
+        scene.phone.say("and now")
+        await scene.phone.hears("ten")
+    assert [outcome.status for outcome in outcomes(script)] == ["refused", "refused", "refused", "done"]
+    assert "no more tools" in outcomes(script)[2].why
+
+
 async def test_several_tools_of_one_round_are_waited_for_together(autojump_clock: object) -> None:
     both = tool("look_up", seconds=0.2) + tool("broken")
     script = Script({"when": (Round(proposals=both), Round("we have ten"))})
