@@ -23,7 +23,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench soak clean
+.PHONY: help demo test lint lock bench soak crash clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1 \2/p' Makefile | while read -r make target what; do \
@@ -47,6 +47,9 @@ bench: $(READY)  ## measure gaps, barge-ins, overhead and memory
 
 soak: $(READY)  ## place thousands of calls and watch for what grows
 	@$(BIN)/python -m ops.bench soak
+
+crash: $(READY)  ## kill daemons with live calls, 200 times, and see what becomes of their effects
+	@$(BIN)/python -m tests.crash.nodes --rounds 200
 
 lock:  ## pin what pyproject.toml asks for, in requirements.lock (asks the package index)
 	@set -e; $(FIND_PYTHON); \
