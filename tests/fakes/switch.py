@@ -55,15 +55,18 @@ async def daemon(out: Path, ends: list[bool] | None = None, **overrides: Any) ->
         nursery.cancel_scope.cancel()
 
 
-async def ask(url: str, call_id: str, status: str = "ringing", to: str = "+15550100") -> tuple[int, list[ET.Element]]:
-    """Post the voice webhook; the answer's status and the verbs of its document."""
+async def ask(
+    url: str, call_id: str, status: str = "ringing", to: str = "+15550100", dial: str = ""
+) -> tuple[int, list[ET.Element]]:
+    """Post the voice webhook, or, with what became of a `dial`, the one behind it; the answer's status, and its verbs."""
     fields = {"CallId": call_id, "From": "+15550123", "To": to, "Direction": "inbound", "CallStatus": status}
+    fields |= {"DialCallStatus": dial} if dial else {}
     body = urllib.parse.urlencode(fields).encode()
     now = int(time.time())
     signature = hmac.new(SECRET.encode(), body + b"." + str(now).encode(), hashlib.sha256).hexdigest()
     headers = {"content-type": "application/x-www-form-urlencoded", "x-sautikit-signature": f"t={now},v1={signature}"}
     async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(f"{url}/sautikit/voice", content=body, headers=headers)
+        answer = await client.post(f"{url}/sautikit/{'dialled' if dial else 'voice'}", content=body, headers=headers)
     return answer.status_code, list(ET.fromstring(answer.text)) if answer.text.startswith("<") else []
 
 
