@@ -35,7 +35,7 @@ async def place_call(
     line = Line(scenario.leg_rate, _noise(scenario), show)
     call_id = f"sim-{uuid.uuid4()}"
     webhook = Webhook(call_id, scenario.caller, scenario.callee, secret)
-    switch = Switch(line, webhook, Settings(scenario.dialect, scenario.subprotocol, scenario.channels))
+    switch = Switch(line, webhook, Settings(scenario.dialect, scenario.subprotocol, scenario.channels), scenario.dial)
     caller = Caller(scenario, line, switch.press)
     outcome, why = await _run(line, switch, caller, base_url.rstrip("/") + VOICE_PATH)
     recording = line.loudspeaker.recording()

@@ -6,6 +6,7 @@
     dialect = "sautikit"                # or "jambonz": marks, killAudio, keys
     subprotocol = "audio.drachtio.org"  # or "audio.jambonz.org"
     channels = "mono"                   # or "stereo", "mixed"; without it, what the stream's track asks for
+    dial = "completed"                  # what becomes of a <Dial>; or "no-answer", "busy", "failed": nobody takes it
     noise = { kind = "babble", db = 15 }  # white | babble | music | file (with file = "….wav"), db below the speech
 
     steps = [
@@ -106,6 +107,7 @@ class Scenario:
     subprotocol: str = "audio.drachtio.org"
     channels: str | None = None
     noise: Noise | None = None
+    dial: str = "completed"
 
 
 def shipped() -> list[str]:
@@ -141,7 +143,7 @@ class _Reader:
         self._path = path
 
     def scenario(self, table: Mapping[str, Any]) -> Scenario:
-        known = ("from", "to", "leg_rate", "dialect", "subprotocol", "channels", "noise", "steps")
+        known = ("from", "to", "leg_rate", "dialect", "subprotocol", "channels", "noise", "dial", "steps")
         self._known(table, "", known)
         steps = self._steps(table.get("steps"))
         dialect = self._choice(table, "dialect", ("sautikit", "jambonz"))
@@ -157,6 +159,7 @@ class _Reader:
             subprotocol=str(self._choice(table, "subprotocol", ("audio.drachtio.org", "audio.jambonz.org"))),
             channels=str(self._choice(table, "channels", ("mono", "stereo", "mixed"))) if "channels" in table else None,
             noise=self._noise(table["noise"]) if "noise" in table else None,
+            dial=str(self._choice(table, "dial", ("completed", "no-answer", "busy", "failed"))),
         )
 
     def _steps(self, value: Any) -> tuple[Step, ...]:

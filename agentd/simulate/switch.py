@@ -21,20 +21,25 @@ SAY_WORD_S = 0.3
 BRIDGED_S = 1.0
 """How long a transferred call is followed."""
 
+UNREACHED_S = 2.0
+"""How long it rings where nobody takes it; a real switch rings for the document's time."""
+
 
 @dataclass(slots=True)
 class Switch:
-    """Carries out one call. `streams`, `said` and `dialled` tell what it did."""
+    """Carries out one call. `dial` is what becomes of each <Dial>; `streams`, `said` and `dialled` tell what it did."""
 
     line: Line
     webhook: Webhook
     settings: Settings
+    dial: str = "completed"
     traffic: Traffic = field(default_factory=Traffic)
     streams: int = 0
     said: list[str] = field(default_factory=list)
     dialled: str | None = None
     ended: str = "the caller hung up"
     _media: Media | None = None
+    _unreached: bool = False
 
     async def run(self, url: str) -> None:
         """Run the call from ringing to its end; raises Refused or Broke. Cancelled: the media socket is dropped."""
@@ -56,7 +61,8 @@ class Switch:
             self._media.press(digit)
 
     async def _ask(self, url: str, status: str) -> deque[Verb]:
-        verbs = await self.webhook.ask(url, status)
+        verbs = await self.webhook.ask(url, status, self.dial if self._unreached else "")
+        self._unreached = False
         self.line.log(f"webhook ({status}): {', '.join(type(verb).__name__ for verb in verbs) or 'an empty document'}")
         return deque(verbs)
 
@@ -73,11 +79,8 @@ class Switch:
                 case Stream():
                     await self._stream(verb)
                 case Dial(number):
-                    self.dialled = number
-                    self.ended = f"transferred to {number}"
-                    self.line.log(f"switch dials {number} for {verb.timeout:g} s and connects it with the caller")
-                    await self.line.pass_time(BRIDGED_S)
-                    return None
+                    if await self._connect(number, verb.timeout):
+                        return None
                 case Redirect():
                     return verb
                 case Hangup():
@@ -86,6 +89,19 @@ class Switch:
             self.ended = "the agent hung up"
             self.line.log("switch hangs up")
         return None
+
+    async def _connect(self, number: str, patience: float) -> bool:
+        """Dial, and tell whether somebody took it. Cancelled: nobody did."""
+        self.dialled = number
+        self._unreached = self.dial != "completed"
+        if self._unreached:
+            self.line.log(f"switch dials {number} for {patience:g} s, and nobody takes it: {self.dial}")
+            await self.line.pass_time(UNREACHED_S)
+            return False
+        self.ended = f"transferred to {number}"
+        self.line.log(f"switch dials {number} for {patience:g} s and connects it with the caller")
+        await self.line.pass_time(BRIDGED_S)
+        return True
 
     async def _stream(self, verb: Stream) -> None:
         self.streams += 1

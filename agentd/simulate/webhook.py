@@ -36,9 +36,13 @@ class Webhook:
     callee: str
     secret: str
 
-    async def ask(self, url: str, status: str) -> tuple[Verb, ...]:
-        """Post the call's state to `url` and read the document; raises Refused or Broke. Cancelled: it is closed."""
+    async def ask(self, url: str, status: str, dial: str = "") -> tuple[Verb, ...]:
+        """Post the call's state to `url`, with what became of a `dial`, and read the document; raises Refused or Broke.
+
+        Cancelled: it is closed.
+        """
         fields = {"CallId": self.call_id, "From": self.caller, "To": self.callee, "Direction": "inbound", "CallStatus": status}
+        fields |= {"DialCallStatus": dial} if dial else {}
         body = urllib.parse.urlencode(fields).encode()
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",

@@ -173,6 +173,15 @@ async def test_a_transfer_dials_and_ends_the_call(autojump_clock: object) -> Non
     assert (report.outcome, report.dialled, report.said) == ("completed", "+2547", ("one moment",))
 
 
+async def test_behind_a_dial_that_nobody_takes_the_document_goes_on_and_the_daemon_is_told(autojump_clock: object) -> None:
+    dial = '<Response><Dial timeout="20">+2547</Dial><Redirect method="POST">/sautikit/dialled</Redirect></Response>'
+    daemon = Daemon([stream(), dial, stream(), HANGUP], answering)
+    report = await place(daemon, Wait(0.7, 15), Say(HOURS), Silence(8), Say(HOURS), Silence(30), dial="no-answer")
+    assert (report.outcome, report.dialled, report.streams, report.why) == ("completed", "+2547", 2, "the agent hung up")
+    told = [dict(urllib.parse.parse_qsl(body.decode())).get("DialCallStatus", "") for _, body in daemon.asked]
+    assert told == ["", "", "no-answer", ""]
+
+
 async def test_a_barge_in_is_timed_from_its_voice_to_the_agents_last_sound(autojump_clock: object) -> None:
     stopped: list[float] = []
 
