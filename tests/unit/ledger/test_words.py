@@ -190,9 +190,9 @@ def test_phrases_in_any_order_mean_something_and_a_question_mark_undoes_it(said:
 
 @pytest.mark.parametrize("piece", ["yes ", "no ", "don't ", "um ", "' ", "\u0300", "yes please keep "])
 def test_a_long_text_is_dismissed_at_once(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert says(piece * (100_000 // len(piece)), asked=True) is OTHER
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 def test_no_phrase_has_two_letters() -> None:
