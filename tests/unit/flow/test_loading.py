@@ -64,6 +64,8 @@ BROKEN = [
     ('say="Goodbye."', 'sya="Goodbye."', "mine.py:", "State has no 'sya'", "did you mean 'say'?"),
     ('stuck="wants_human")', 'stuck="want_human")', "Flow", "no trigger", "did you mean 'wants_human'?"),
     ('transfer="desk"', 'transfer="dusk"', "state 'handover'", "'dusk' is not configured", "transfers="),
+    ('transfer="desk"', 'transfer="desk", unreached="strat"', "state 'handover'", "no state 'strat'", "did you mean 'start'?"),
+    ('State("start", say', 'State("start", unreached="end", say', "state 'start'", "where nobody is called", "transfer="),
     ('ask="What day?", ', 'ask="", ', "slot Visit.day", "no question", "slot(ask="),
     ("fills=Visit", "fills=Visit, afresh=Slots", "state 'booking'", "no state fills", "afresh"),
     ("day: SpokenTime | None = slot", "day: list[int] | None = slot", "Visit.day", "cannot be heard", "SpokenTime"),
@@ -150,6 +152,19 @@ def test_a_transfer_that_no_carrier_can_dial_is_warned_of(tmp_path: Path, capsys
     assert "transfer target desk is 'the desk'" in capsys.readouterr().out
     check_main([str(written(tmp_path, GOOD.replace('"desk": "+1"', '"desk": "+12125550100"')))])
     assert "transfer target" not in capsys.readouterr().out
+
+
+def test_a_state_that_only_a_failed_handover_leads_to_can_be_reached_and_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = 'State("nobody", say="Nobody is there.", ask="Anything else?"),\n    State("end"'
+    back = GOOD.replace('State("end"', alone).replace('transfer="desk"', 'transfer="desk", unreached="nobody"')
+    back = back.replace('"is_done", "start"', '"is_done", ["start", "nobody"]')
+    path = str(written(tmp_path, back))
+    assert check_main([path]) == graph_main([path]) == 0
+    shown = capsys.readouterr().out
+    assert "nobody takes it → nobody" in shown
+    assert "handover --> nobody: nobody takes it" in shown
 
 
 def test_a_file_that_failed_leaves_no_module_behind(tmp_path: Path) -> None:

@@ -115,6 +115,24 @@ def test_a_condition_decides_between_the_rows_of_a_trigger() -> None:
         FLOW.fire(at("booking"), "wants_human", NIGHT)
 
 
+def test_a_handover_that_nobody_takes_goes_on_where_its_state_says_with_what_is_known() -> None:
+    assert FLOW.unreached(at("handover")) is None
+    states = [replace(state, unreached="wishing") if state.transfer else state for state in FLOW.states]
+    flow = replace(FLOW, states=states)
+    known = at("handover", day="2026-11-24", wish="a pony")
+    back = flow.unreached(known)
+    assert back is not None
+    assert (back.state, back.announced, back.entered) == ("wishing", False, 1)
+    assert dict(back.slots) == {name: value for name, value in known.slots.items() if name != "wish"}
+    assert flow.begun(back)
+
+
+def test_a_call_has_begun_once_it_was_anywhere() -> None:
+    assert not FLOW.begun(FLOW.start())
+    assert FLOW.begun(replace(FLOW.start(), entered=2))
+    assert FLOW.begun(at("booking"))
+
+
 def test_what_is_allowed_is_what_the_state_lists() -> None:
     allowed = FLOW.allowed(at("booking"))
     assert allowed.triggers == ("wants_wish", "wants_human", "is_done")

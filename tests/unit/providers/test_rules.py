@@ -119,6 +119,12 @@ def test_consent_is_asked_first_and_only_a_yes_gives_it(answer: str, consent: bo
     assert talk.notes.consent is consent
 
 
+def test_a_call_that_comes_back_is_not_greeted_again() -> None:
+    talk = Talk(make(recording="consent"), WALL)
+    talk.fs = replace(talk.fs, state="booking")
+    assert talk.open() == "Let me see. What day?"
+
+
 # ── What it asks, and what it never asks ─────────────────────────────────────────────────────────────────────────────
 
 
