@@ -13,10 +13,11 @@ segments of speech and proposals; when audio goes out the machine is *speaking*,
 listens again. When the audio runs dry in the middle of a reply, it goes back to *deliberating*, or, with a tool at work, to
 *waiting*, where a filler bridges the silence: a filler is speech like any other.
 
-A barge-in has two steps. A voice while the agent may be heard leads to *yielding*: sending stops and the effects are frozen,
-but nothing is lost. Words decide: two of them, a stop word, an answer to what was just asked, or a long voice without any
-words confirm it. Then the epoch rises and with it everything of the old reply is dead. A cough or an "uh-huh" does not
-confirm; a moment after it ends, the reply goes on from the word that was cut.
+A barge-in has two steps. A voice while the agent may be heard leads to *yielding*: sending stops, but nothing is lost. Words
+decide: two of them, a stop word, an answer to what was just asked, or a long voice without any words confirm it. Then the
+epoch rises and with it everything of the old reply is dead. A cough or an "uh-huh" does not confirm; a moment after it ends,
+the reply goes on from the word that was cut. Whenever a voice is heard, over the agent's or not, the effects are frozen until
+it is known what it said: the words may take back what the agent has just told.
 
 If nothing of the reply was heard yet, the caller who goes on has not interrupted anything: the turn is *reopened*, its parts
 are joined, and if nothing is added after all, what was said before is answered.
