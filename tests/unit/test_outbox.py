@@ -26,8 +26,8 @@ from tests.unit.handoff.desk import DROPPED, FLOW, KEPT, row
 
 SECRET = "a secret of the tests"
 NOON = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
-FACTS = CallFacts("c1", "desk", "+15550123", "+15550100", NOON.timestamp())
-CALL = {"id": "c1", "flow": "desk", "outcome": "hangup", "slots": {"name": "Jane Doe"}, "transcript": "c1/transcript.jsonl"}
+FACTS = CallFacts("20261120-170002-118-7f3a9c01", "desk", "+15550123", "+15550100", NOON.timestamp())
+CALL = {"id": "c1", "flow": "desk", "outcome": "hangup", "slots": {"name": "Jane Doe"}}
 
 GUIDE = Path(__file__).parents[2] / "ops" / "after-the-call.md"
 verifier: dict[str, Any] = {}
@@ -96,7 +96,7 @@ async def test_a_notice_tells_its_caller_what_became_of_the_effect(about: Row, s
     (posted,) = receiver.posted
     told = posted.told
     assert (told["type"], told["key"], told["state"], told["text"]) == ("notice", "r1.notice", state, text)
-    assert (told["to"], told["from"], told["call"]["id"]) == ("+15550123", "+15550100", "c1")
+    assert (told["to"], told["from"], told["call"]["id"]) == ("+15550123", "+15550100", FACTS.id)
     assert (told["effect"]["id"], told["effect"]["args"]["name"]) == ("r1", "Jane Doe")
 
 
@@ -124,6 +124,34 @@ async def test_effects_are_not_the_outbox_s() -> None:
     async with receiving() as receiver:
         assert await post(receiver, row("r1")) == NotSent("no tools")
     assert receiver.posted == []
+
+
+def printed(kind: str) -> Any:
+    """The example in the guide."""
+    block = re.search(rf"<!-- {kind}: printed -->\n```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert block is not None
+    return json.loads(block[1])
+
+
+RECORD = {
+    "id": FACTS.id, "carrier": "sautikit", "carrier_call": "CA7f3a", "flow": "desk", "from": FACTS.caller, "to": FACTS.called,
+    "direction": "inbound", "started": "2026-11-20T17:00:02.118000+00:00", "ended": "2026-11-20T17:00:51.402000+00:00",
+    "seconds": 49.26, "outcome": "hangup", "turns": 5, "slots": {"when": "2026-11-24", "name": "Jane Doe"},
+    "summary": "i need an appointment; on tuesday", "transcript": f"{FACTS.id}/transcript.jsonl",
+    "trace_id": "5b8aa5a2d2c872e8321cf37308d69df2",
+}  # fmt: skip
+
+
+async def test_the_guide_s_examples_are_what_is_posted() -> None:
+    heard = replace(row("9f86d081884c7d65", **{**KEPT, "told": Told.TELLING, "why": "doubt"}), noticed=True)
+    monday = json.dumps({"when": "2026-11-23", "name": "Jane Doe"})
+    let_go = replace(row("3fc9b689459d738f", **{**DROPPED, "why": "revised"}), args=monday)
+    async with receiving() as receiver:
+        await post(receiver, let_go, heard, webhook(FACTS.id, RECORD, 2, 0.0))
+        await post(receiver, heard, notice(heard))
+    call, told = (posted.told for posted in receiver.posted)
+    assert printed("call") == call
+    assert printed("notice") == told
 
 
 # ── How it is sent ───────────────────────────────────────────────────────────────────────────────────────────────────
