@@ -280,6 +280,22 @@ FALSE: tuple[str, ...] = (
     "The booking is being made.", "Your booking is underway.", "I've initiated the booking.", "Booking complete.",
     "Booking confirmed.", "Payment complete.", "Cancellation complete.", "Cancellation confirmed.",
     "Success, you're on the schedule.", "And that's it, booked!", "That's that, booked.",
+    "Okay, you're good for Tuesday at ten, I booked it under Smith.", "Tuesday at 10 has been put aside for you.",
+    "I've entered you for ten on Tuesday.", "I have recorded your booking.", "I've registered the appointment in our books.",
+    "Your slot has been claimed.", "Alright, that's you down for ten.", "The appointment's made.", "Appointment made!",
+    "I went and moved it to Wednesday.", "I just took care of the cancellation.", "I have withdrawn your booking.",
+    "Your booking was withdrawn.", "Tuesday has been freed up.", "Your card's been refunded.",
+    "The money's been returned to your card.", "I returned your deposit.", "I've successfully collected twenty dollars.",
+    "The transaction is complete.", "I've delivered your message to the front desk.",
+    "The dentist got your message, I sent it.", "I've made a note for the dentist to call you.",
+    "I've dropped the dentist a line.", "I've pinged the front desk.", "I emailed the office about it.",
+    "Your text has been dispatched.", "You've been texted.", "I'll fire off a text now.", "I'll get that cancelled.",
+    "We'll get you rescheduled.", "I'm scheduling it as we speak.", "I'm putting you down for ten.", "I am reserving the slot.",
+    "I'll lock it in for you.", "Let me lock that in.", "Let me send you that text now.", "I'll have the front desk informed.",
+    "You'll have a text in a minute.", "We have successfully rescheduled you.", "So I've gone with Tuesday and booked it.",
+    "I've booked.", "Yes, it has been.  It's booked.", "Your request went through, you're booked.",
+    "I've honoured your request and cancelled it.", "Nothing more to do, I've sent everything.",
+    "It was my pleasure to book you for Tuesday.", "I had the pleasure of booking you for Tuesday.",
 )  # fmt: skip
 
 BEYOND: tuple[str, ...] = (
@@ -288,5 +304,6 @@ BEYOND: tuple[str, ...] = (
     "You have your appointment on Tuesday at ten.", "you r all set", "Wednesday at ten has replaced your Tuesday slot.",
     "I made sure they got your message.", "I'll get a text out to you.", "You've got mail from us.", "We have your deposit.",
     "Your message is with the front desk now.", "The front desk has your message.", "Success!",
+    "Your appointment now starts at eleven.", "It's now Wednesday at ten.", "We've got your payment.",
 )  # fmt: skip
 """These hint at an effect, or tell how things stand because of one: no frame catches them."""

@@ -30,10 +30,9 @@ def effect(tool: str, state: str, kind: str = "compensable") -> Effect:
 
 
 def constants(module: ModuleType) -> Iterator[str]:
-    """All texts of a module but its docstrings and what its tools tell: a tool's telling is a claim, and the machine's own."""
+    """All texts of a module but its docstrings and what its tools tell once they have acted: that is the machine's own claim."""
     tree = ast.parse(inspect.getsource(module))
-    told = {id(node) for tool in ast.walk(tree) if isinstance(tool, ast.FunctionDef) for part in tool.decorator_list
-            for node in ast.walk(part)}  # fmt: skip
+    told = {id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg in {"tell", "undone"}}
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value and id(node) not in told | docs:
