@@ -30,7 +30,7 @@ def effect(tool: str, state: str, kind: str = "compensable") -> Effect:
 
 
 def constants(module: ModuleType) -> Iterator[str]:
-    """All texts of a module but its docstrings and what its tools tell once they have acted: that is the machine's own claim."""
+    """All texts of a module but its docstrings and what its tools tell once they have acted: a claim, the machine's own."""
     tree = ast.parse(inspect.getsource(module))
     told = {id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg in {"tell", "undone"}}
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
