@@ -133,9 +133,10 @@ ONLY_TALK: Final = {
     "agreed", "allowed", "appeared", "arrived", "asked", "assumed", "believed", "based", "called", "checked", "chosen",
     "closed", "compared", "connected", "considered", "described", "detected", "discussed", "encountered", "ended", "expected",
     "explained", "happened", "hoped", "identified", "included", "intended", "interested", "limited", "liked", "listed",
-    "located", "looked", "mentioned", "missed", "named", "noticed", "offered", "planned", "preferred", "proposed", "received",
-    "recommended", "related", "repeated", "required", "reviewed", "searched", "seemed", "selected", "started", "stayed",
-    "suggested", "supposed", "transferred", "tried", "used", "verified", "viewed", "waited", "wanted", "watched", "wondered",
+    "located", "looked", "mentioned", "missed", "named", "noted", "noticed", "offered", "planned", "preferred", "proposed",
+    "received", "recommended", "related", "repeated", "required", "reviewed", "searched", "seemed", "selected", "started",
+    "stayed", "suggested", "supposed", "transferred", "tried", "used", "verified", "viewed", "waited", "wanted", "watched",
+    "wondered",
 }  # fmt: skip
 
 

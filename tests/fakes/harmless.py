@@ -252,4 +252,5 @@ HARMLESS: tuple[str, ...] = (
     "Something went wrong while I was booking.", "It did not work, so nothing was booked.", "Sorry, could you repeat the day?",
     "Sorry to keep you waiting.", "Thank you for waiting.", "Thanks for holding.", "I appreciate your patience.",
     "I'll be with you in a second.", "Goodbye, and thank you for calling Acme Dental.",
+    "I have noted Tuesday at ten for John.", "I've noted your name and number.",
 )  # fmt: skip
