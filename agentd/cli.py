@@ -20,6 +20,8 @@ USAGE: Final = """usage: agentd COMMAND …
   demo                three spoken calls on this machine, with no key and no network   [--out DIR]
   call SCENARIO       be the switch and the caller of a running daemon
   calls               list | delete ID | purge                           [--config FILE] [--out DIR]
+  effects             list | show ID | retry ID | resolve ID: what calls have done, and what waits for a human
+                                                                         [--config FILE] [--out DIR]
   trace CALL          draw a call as a waterfall; CALL is an id, its beginning, or "last"   [--config FILE] [--out DIR]
   flow graph NAME     a flow's diagram (Mermaid)
   flow check NAME     what a flow holds, and what is wrong with it
@@ -83,6 +85,12 @@ def _run(argv: list[str]) -> int:
 
             settings, rest = _own(rest, "trace")
             return trace(rest, settings.calls.out)
+        case ["effects", *rest]:
+            from agentd.ledger.cli import existing
+            from agentd.ledger.cli import main as effects
+
+            settings, rest = _own(rest, "effects")
+            return effects(rest, lambda: existing(settings))
         case ["flow", "graph" | "check" as what, *rest]:
             from agentd.flow import cli as flow
 

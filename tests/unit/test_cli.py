@@ -57,7 +57,8 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
 
 # ── Help and unknown things ──────────────────────────────────────────────────────────────────────────────────────────
 
-COMMANDS = ["serve", "demo", "call", "calls", "calls list", "calls delete", "trace", "flow graph", "flow check", "turn graph",
+COMMANDS = ["serve", "demo", "call", "calls", "calls list", "calls delete", "effects", "effects list", "effects show",
+            "effects retry", "effects resolve", "trace", "flow graph", "flow check", "turn graph",
             "config show"]  # fmt: skip
 
 
