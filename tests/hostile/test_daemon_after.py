@@ -17,9 +17,12 @@ from agentd.ledger.row import Kind
 from agentd.ledger.store import Store
 from agentd.outbox import sign
 from agentd.records import CallRecord
+from agentd.simulate.call import place_call
+from agentd.simulate.scenario import load
 from tests.fakes.receiver import Receiver, receiving
-from tests.fakes.switch import Line, ask, daemon, line, stream_url
+from tests.fakes.switch import SECRET, Line, ask, daemon, line, stream_url
 from tests.hostile.test_daemon import settled
+from tests.hostile.test_daemon_ends import write_wav
 
 AFTER_SECRET = "another secret of the tests"
 DESK: dict[str, Any] = {"engines__thinker": ("rules",), "numbers": {"*": "tests.fakes.front_desk"}}
@@ -164,6 +167,36 @@ async def test_the_human_who_is_tried_again_reads_what_was_said_before(tmp_path:
         await settled(tmp_path, 2)
     packets = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("*/handoff.json"))]
     assert [words["text"] for words in packets[1]["last_words"]][:2] == ["speak to a person", "hold"]
+
+
+@pytest.mark.slow
+async def test_a_switch_whose_dial_nobody_takes_streams_again_to_the_end(tmp_path: Path) -> None:
+    for name, text in {"name": "john smith", "person": "speak to a person", "message": "call me back"}.items():
+        write_wav(tmp_path / f"{name}.wav", text)
+    (tmp_path / "back.toml").write_text(
+        """
+        dial = "no-answer"
+        steps = [
+            { wait = { quiet_ms = 500 } },
+            { say = "name.wav" },
+            { wait = { quiet_ms = 500 } },
+            { say = "person.wav" },
+            { silence = 15 },  # the switch's own words, and two seconds of ringing
+            { say = "message.wav" },
+            { silence = 15 },
+        ]
+        """
+    )
+    shown: list[str] = []
+    async with daemon(tmp_path / "calls", **DESK) as (url, _):
+        scenario = load(str(tmp_path / "back.toml"))
+        with trio.fail_after(60):
+            report = await place_call(scenario, base_url=url, secret=SECRET, out=None, show=shown.append)
+        first, second = await settled(tmp_path / "calls", 2)
+    assert (report.outcome, report.streams, report.dialled, report.why) == ("completed", 2, "+15550199", "the agent hung up"), (
+        shown
+    )
+    assert (first["outcome"], second["outcome"], second["slots"]["message"]) == ("transferred", "completed", "call me back")
 
 
 async def test_a_flow_that_says_nothing_of_it_ends_in_words(tmp_path: Path) -> None:
