@@ -76,10 +76,11 @@ def lineage(book: Book, name: str) -> tuple[Row, ...]:
 
 
 def standing(book: Book, name: str) -> Row | None:
-    """Of the rows that revised one another, the one that a further revision takes the place of: the latest that was got."""
+    """Of the rows that revised one another, the one that a further revision takes the place of: the latest that was got, or
+    else the first, since those behind it are only under way."""
     alive = [row for row in lineage(book, name) if not (row.dropped or row.failed or row.taken_back)]
     got = [row for row in alive if row.kept or row.fact is Fact.THERE]
-    return got[-1] if got else alive[-1] if alive else None
+    return got[-1] if got else next(iter(alive), None)
 
 
 def revised(book: Book, row: Row) -> Row | None:
@@ -137,12 +138,15 @@ def needed(book: Book, row: Row) -> list[Row]:
 
 
 def ready(book: Book, row: Row) -> bool:
-    """Whether a row that acts on keep has its causes: a pivot prepared, all others done; a notice, that its row is settled."""
+    """Whether a row that acts on keep has its causes: a pivot prepared, all others done; a notice, that its row is settled; a
+    webhook, that all effects are."""
     needs = needed(book, row)
     match row.kind:
         case Kind.NOTICE:
             about = book.row(row.of)
             return about is None or about.settled or blocked(book, about)
+        case Kind.WEBHOOK:
+            return all(other.settled or blocked(book, other) for other in book.rows if other.kind in SPOKEN)
         case Kind.TAKE_BACK:
             return all(need.done for need in needs)
         case Kind.PIVOT:
@@ -164,8 +168,10 @@ def blocked(book: Book, row: Row) -> bool:
 
 
 def _waits(book: Book, row: Row) -> bool:
-    causes = needed(book, row) if row.kept and row.fact is Fact.UNSENT else []
-    return any(cause.stuck or _waits(book, cause) for cause in causes)
+    if not row.kept or row.fact is not Fact.UNSENT:
+        return False
+    backs = [other for other in book.rows if other.kind is Kind.TAKE_BACK and other.of in row.needs]
+    return any(cause.stuck or _waits(book, cause) for cause in (*needed(book, row), *backs))
 
 
 def changes(before: Book, book: Book) -> tuple[RowChanged, ...]:

@@ -544,7 +544,8 @@ class Rules(Draft):
         row = self.get(row.id)
         if not row.open or protector(self.book, row):
             return
-        self.put(row, verdict=Verdict.DROP, why=why, aware=row.aware or aware)
+        aware = row.aware or (aware and all(t.row != row.id for t in self.book.tellings))  # it may be heard once more
+        self.put(row, verdict=Verdict.DROP, why=why, aware=aware)
         self.forget_verdict_clocks(row)
         self.set(tellings=tuple(t for t in self.book.tellings if t.row != row.id))
         if old := self.book.row(row.replaces):
