@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -112,6 +114,20 @@ async def test_a_ledger_that_is_down_when_a_call_ends_costs_no_record_and_the_ca
         (told,) = await taken(receiver)
     assert told["call"]["id"] == record["id"]
     assert f"that call {record['id']} is over is told later, if this process lives: the disk is full" in caplog.text
+
+
+async def test_a_call_that_is_cut_with_its_daemon_is_told_of_by_the_next_one(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        async with daemon(tmp_path, **told_to(receiver)) as (url, _), line(await stream_url(url, "c1")) as caller:
+            await caller.hears("welcome")
+            os.kill(os.getpid(), signal.SIGTERM)
+            await trio.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            (record,) = await settled(tmp_path)
+        assert (record["outcome"], kinds(tmp_path)) == ("cut", [Kind.WEBHOOK.value])
+        async with daemon(tmp_path, **told_to(receiver)):
+            (told,) = await taken(receiver)
+    assert (told["call"]["id"], told["call"]["outcome"]) == (record["id"], "cut")
 
 
 # ── A handover that nobody takes ─────────────────────────────────────────────────────────────────────────────────────
