@@ -62,7 +62,7 @@ def packet(
 
 
 def spoken_summary(flow: Flow, state: FlowState, gist: Gist, why: str, at: datetime) -> str:
-    """One sentence before the two are connected; the caller may hear it too, so that it holds nothing but their own words."""
+    """One sentence before the two are connected; the caller hears it too, so that it holds nothing but their own matters."""
     said = " and ".join(f"“{wish}”" for wish in gist.wants[-SPOKEN_WISHES:])
     caller = f"Handing over a caller {f'who said {said}' if said else _REASONS.get(why, 'who asked for a person')}"
     known = ", ".join(f"{plain(name)} {words}" for name, words in said_slots(flow, state, at).items())
