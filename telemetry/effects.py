@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from agentd.messages import (
@@ -27,7 +28,7 @@ from agentd.messages import (
     ToolDone,
     UseTool,
 )
-from telemetry.turns import ClaimNote, DownNote, LedgerNote, RowNote, Telling, TellingNote
+from telemetry.turns import ClaimNote, Doubt, DownNote, LedgerNote, RowNote, Telling, TellingNote
 
 TAKE_BACK: Final = "take_back"
 """The kind of the rows that take others back, and the tool as which a model knows that."""
@@ -101,7 +102,7 @@ class EffectSteps:
         self._rows_of: dict[str, str] = {}
         self._due: dict[str, Segment] = {}
         self._begun: set[tuple[str, Mode]] = set()
-        self._cut: set[str] = set()
+        self._cut: dict[str, Doubt] = {}
         self.tellings: dict[str, int] = {}
         """How often the caller was told of each effect, or asked about it."""
         self._down = False
@@ -124,8 +125,8 @@ class EffectSteps:
             case TellingPlayed(segment, at):
                 return [_telling(at, segment, "played")]
             case TellingCut(segment, at, lost):
-                self._cut.add(segment.effect)
-                return [_telling(at, segment, "ended" if entry.state == "ended" else "lost" if lost else "cut")]
+                self._cut[segment.effect] = "lost" if lost else "cleared"
+                return [_telling(at, segment, "lost" if lost else "cut")]
             case TellingRefused(key, why, at) if key in self._due:
                 return [_telling(at, self._due[key], "refused", why=why)]
             case ClaimStopped(_, text, at):
@@ -141,8 +142,9 @@ class EffectSteps:
         for old, row in self._rows.fresh(changes):
             if old is None:
                 self._open(row)
-            kept = row.verdict == "keep" and row.cause != "doubt" and not (old and old.verdict == "keep")
-            notes.append(RowNote(at, row, after_cut=kept and row.effect in self._cut))
+            decided = row.verdict != "open" and not (old and old.verdict != "open")
+            doubt = self._cut.pop(row.effect, None) if decided else None
+            notes.append(RowNote(at, row, None if row.cause == "doubt" else doubt))
         return notes
 
     # ── Which tool call opened which row ─────────────────────────────────────────────────────────────────────────────
@@ -173,9 +175,8 @@ class EffectSteps:
         self.tellings[segment.effect] = self.tellings.get(segment.effect, 0) + 1
         again = (segment.effect, segment.mode) in self._begun or segment.mode is Mode.CHECK
         self._begun.add((segment.effect, segment.mode))
-        self._cut.discard(segment.effect)
-        return _telling(at, segment, "released", again=again)
+        return replace(_telling(at, segment, "released"), again=again, doubt=self._cut.pop(segment.effect, None))
 
 
-def _telling(at: float, segment: Segment, what: Telling, *, again: bool = False, why: str = "") -> TellingNote:
-    return TellingNote(at, segment.effect, segment.mode.value, what, segment.text, again=again, why=why)
+def _telling(at: float, segment: Segment, what: Telling, why: str = "") -> TellingNote:
+    return TellingNote(at, segment.effect, segment.mode.value, what, segment.text, why=why)

@@ -150,14 +150,15 @@ class Metrics:
         """What the ledger did in a call, each thing once."""
         for note in notes:
             match note:
-                case RowNote(_, row, after_cut):
+                case RowNote(_, row, doubt):
                     self.rows((row,))
-                    if after_cut:
+                    self._doubt(doubt)
+                    if doubt and row.verdict == "keep":
                         self._averted.add(how="kept")
-                case TellingNote(what="released", again=True):
-                    self._averted.add(how="told_again")
-                case TellingNote(what="cut" | "lost" as what):
-                    self._doubted.add(cause="cleared" if what == "cut" else "lost")
+                case TellingNote(what="released", again=again, doubt=doubt):
+                    self._doubt(doubt)
+                    if again:
+                        self._averted.add(how="told_again")
                 case ClaimNote():
                     self._claims.add()
 
@@ -167,9 +168,13 @@ class Metrics:
             if _rolled_back(row) and not (old and _rolled_back(old)):
                 self._rolled_back.add(cause=row.cause)
             if row.cause == "doubt" and not (old and old.cause):
-                self._doubted.add(cause="ended")
+                self._doubt("ended")
             if row.fact == "undoing" and old and old.fact == "sent":
                 self._tombstones.add()
+
+    def _doubt(self, cause: str | None) -> None:
+        if cause:
+            self._doubted.add(cause=cause)
 
     def tellings(self, counts: Iterable[int]) -> None:
         """A call is over; so often its caller was told of each effect."""

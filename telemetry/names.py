@@ -227,7 +227,7 @@ M_TELLINGS: Final = _name(
 M_DOUBTED: Final = _name(
     "counter",
     "agentd_effects_doubted_total",
-    "Times that it was not known whether the caller had heard of an effect: cleared, lost, or ended with the call.",
+    "Tellings of which nobody knows whether they were heard: they were cleared, lost, or ended with the call.",
 )
 M_TOMBSTONES: Final = _name("counter", "agentd_tombstones_total", "Requests of unknown outcome that were undone to make sure.")
 M_CLAIMS: Final = _name(

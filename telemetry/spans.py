@@ -43,7 +43,6 @@ _TELLINGS: Final = {
     "played": names.TOLD,
     "cut": names.CUT,
     "lost": names.CUT,
-    "ended": names.CUT,
     "refused": names.REFUSED,
 }
 
@@ -204,12 +203,12 @@ class CallSpans:
         match note:
             case RowNote(at, row):
                 return self._event(names.EFFECT, at, {names.TOOL_NAME: _identifier(row.tool), **_columns(row)})
-            case TellingNote(at, effect, mode, what, text, again, why):
+            case TellingNote(at, effect, mode, what, text, again, _, why):
                 attributes: dict[str, Attribute] = {names.EFFECT_ID: effect, names.TELLING_MODE: mode}
                 match what:
                     case "released":
                         attributes |= {names.TELLING_AGAIN: again} | self._words(names.TELLING_TEXT, text)
-                    case "cut" | "lost" | "ended":
+                    case "cut" | "lost":
                         attributes[names.TELLING_LOST] = what == "lost"
                     case "refused":
                         attributes |= self._words(names.ERROR_TEXT, why)

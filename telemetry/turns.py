@@ -132,23 +132,26 @@ class Failure:
     down: bool
 
 
+Doubt = Literal["cleared", "lost"]
+"""How a telling was cut, so that it is not known whether it was heard."""
+
+Telling = Literal["released", "played", "cut", "lost", "refused"]
+
+
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A row of the ledger has new columns. `after_cut`: it is kept with this, though its last telling was cut."""
+    """A row of the ledger has new columns. `doubt`: this gives its verdict though its last telling was cut."""
 
     at: float
     row: RowChanged
-    after_cut: bool = False
-
-
-Telling = Literal["released", "played", "cut", "lost", "ended", "refused"]
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TellingNote:
-    """What became of the sentence `text` about an effect: it was cut, lost, cut as the call `ended`, or refused (for `why`).
+    """What became of the sentence `text` about an effect; it was refused for `why`.
 
-    `again`: the caller had begun to hear it before.
+    `again`: the caller had begun to hear it before; `doubt`: the last time it was cut.
     """
 
     at: float
@@ -157,6 +160,7 @@ class TellingNote:
     what: Telling
     text: str
     again: bool = False
+    doubt: Doubt | None = None
     why: str = ""
 
 

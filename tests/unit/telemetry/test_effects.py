@@ -94,25 +94,26 @@ def test_asking_for_the_yes_and_telling_that_it_is_done_are_not_the_same_twice()
     assert tellings(script) == [("released", False), ("released", False)]
 
 
-def test_what_is_kept_after_a_cut_without_being_told_again_is_known() -> None:
-    script = booked()
-    segment = script.telling("e1")
-    script.released(segment).cut(segment).moved(row(verdict="keep", cause="assent", told="told"))
-    script.moved(row(verdict="keep", cause="assent", told="told", stuck=True)).hangs_up()
-    notes = [note for note in turn(script, 2).ledger if isinstance(note, RowNote)]
-    assert [note.after_cut for note in notes] == [False, False, True, False]
+def doubts(script: Script) -> list[str | None]:
+    notes = [note for record in turns(script) for note in record.ledger]
+    return [
+        note.doubt for note in notes if isinstance(note, RowNote | TellingNote) and (note.doubt or isinstance(note, RowNote))
+    ]
 
 
-def test_what_is_kept_in_doubt_because_the_call_ended_in_its_telling_was_not_kept_after_a_cut() -> None:
+def test_the_doubt_of_a_cut_telling_ends_with_the_next_one_or_with_the_verdict() -> None:
+    script = booked()
+    first, second = script.telling("e1"), script.telling("e1")
+    script.released(first).cut(first).released(second).cut(second, lost=True)
+    script.moved(row(verdict="keep", cause="assent", told="told")).moved(row(verdict="keep", cause="assent", stuck=True))
+    assert doubts(script.hangs_up()) == [None, None, "cleared", "lost", None]
+
+
+def test_a_call_that_ends_in_a_telling_leaves_its_doubt_to_the_verdict() -> None:
     script = booked()
     segment = script.telling("e1")
-    script.released(segment).hangs_up().cut(segment)
-    steps = CallSteps()
-    for entry in script.entries:
-        steps.feed(entry)
-    (note,) = steps.effects.moved(script.t, (row(verdict="keep", cause="doubt", told="telling"),))
-    assert isinstance(note, RowNote)
-    assert not note.after_cut
+    script.released(segment).cut(segment).moved(row(verdict="keep", cause="doubt", told="telling"))
+    assert doubts(script.hangs_up()) == [None, None, None]
 
 
 def test_a_telling_that_is_not_so_any_more_is_refused() -> None:

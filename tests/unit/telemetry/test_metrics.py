@@ -115,10 +115,10 @@ def test_a_false_rollback_is_averted_by_telling_again_or_by_keeping() -> None:
     assert not [line for line in told(booked().moved(row(verdict="keep", cause="told"))) if line.startswith("agentd_false_")]
 
 
-def test_doubt_is_counted_by_its_cause() -> None:
+def test_doubt_is_counted_by_its_cause_and_each_once() -> None:
     script = booked()
     segment = script.telling("e1")
-    script.released(segment).cut(segment).released(segment).cut(segment, lost=True)
+    script.released(segment).cut(segment).released(segment).cut(segment, lost=True).released(segment).cut(segment)
     lines = told(script.moved(row(verdict="keep", cause="doubt")).moved(row(verdict="keep", cause="doubt", told="told")))
     counted = [line for line in lines if line.startswith("agentd_effects_doubted_total{")]
     assert counted == [f'agentd_effects_doubted_total{{cause="{cause}"}} 1' for cause in ("cleared", "ended", "lost")]
