@@ -6,6 +6,7 @@ event, with the commands that followed, is written to the event log: what a call
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -118,6 +119,7 @@ class Conductor:
         self._stops_owed = 0
         self._rulings_owed = 0
         self._deferred: Think | Continue | Say | None = None
+        self._unruled = deque[Think]()
         self._mixed = False
         self._attending: Listen | None = None
         self._consent = False
@@ -141,6 +143,8 @@ class Conductor:
         with trio.move_on_after(LAST_WORDS_S):
             while self._stops_owed > 0:
                 self._handle(await self._mailbox.receive())
+        self._stops_owed = 0
+        self._rule()
         if self._effects.live and self._onset is not None:
             await self._hear_out(self._onset)
 
@@ -192,6 +196,7 @@ class Conductor:
                 self._watch_speech(message)
                 event = cast("Event", message)
         self._step(message, event)
+        self._rule()
         if not self._stops_owed and not self._rulings_owed and self._deferred is not None:
             deferred, self._deferred = self._deferred, None
             self._carry_out((deferred,))
@@ -204,7 +209,7 @@ class Conductor:
             case UtteranceEnded():
                 self._onset = None
             case Partial(text=text) if text and self._turn.frozen:
-                self._effects.tell(ledger.Suspected())
+                self._effects.freeze()
 
     def _step(self, message: object, event: Event | None) -> None:
         before, commands = self._turn, tuple[Command, ...]()
@@ -298,7 +303,7 @@ class Conductor:
     def _note_ruling(self, message: LedgerDown | Ruled) -> Event | None:
         if isinstance(message, Ruled):
             self._rulings_owed -= 1
-            self._reply.took = message.took
+            self._reply.took = message.took or self._reply.took
             return None
         self._effects.down, self._effects.busy = True, False
         return self._waited()
@@ -318,12 +323,15 @@ class Conductor:
 
     def _do(self, command: Command) -> None:
         match command:
+            case Think(added=added) if added:
+                self._reply.took = ""
+                self._unruled.append(command)
+                self._rule()
+                self._do(replace(command, added=""))
             case Think() | Continue() | Say() if self._stops_owed or self._rulings_owed:
                 # A request must hold what was heard of the reply that was dropped and what the words did to the effects, and
                 # audio of a new one must not come first.
                 self._deferred = command
-            case Think(added=added) if added:
-                self._rule(command)
             case Think():
                 self._start_reply(command)
             case Continue():
@@ -345,10 +353,10 @@ class Conductor:
             case Disarm(name):
                 self._deadlines.disarm(name)
             case Freeze():
-                self._effects.tell(ledger.Suspected())
+                self._effects.freeze()
             case Thaw(confirmed):
                 if not confirmed:  # else the words themselves follow
-                    self._effects.tell(ledger.Rejected())
+                    self._effects.thaw()
             case HandOver(why):
                 if not self._flow.state(self.memory.flow).transfer:
                     self.memory = self.memory.escalated(self._flow, self._now())
@@ -362,16 +370,11 @@ class Conductor:
             case Finish(outcome):
                 self.outcome = outcome
 
-    def _rule(self, think: Think) -> None:
-        """The caller's new words decide before they are answered, where anything is open."""
-        self._reply.took = ""
-        answered = replace(think, added="")
-        if self._effects.live:
-            self._rulings_owed += 1
-            self._effects.rule(think.reply, think.added, think.onset)
-            self._deferred = answered
-        else:
-            self._start_reply(answered)
+    def _rule(self) -> None:
+        """The caller's words decide once it is known what was told of the reply that they cut, though their own be dropped."""
+        while self._unruled and not self._stops_owed:
+            think = self._unruled.popleft()
+            self._rulings_owed += self._effects.rule(think.reply, think.added, think.onset)
 
     def _start_reply(self, think: Think) -> None:
         """A reply's first round."""

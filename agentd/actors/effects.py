@@ -38,6 +38,8 @@ class Effects:
         """What the caller says may matter to an effect."""
         self.down = False
         """The ledger takes no writes, so that nothing can be told of it."""
+        self._frozen = False
+        """The ledger knows that the caller may be speaking, and not yet what came of it."""
         self._owed: tuple[tuple[str, Mode], ...] = ()
         self._queued: set[tuple[str, Mode]] = set()
 
@@ -48,9 +50,24 @@ class Effects:
         if self.live:
             self._ports.tools.send_nowait(event)
 
-    def rule(self, reply: Reply, text: str, onset: int) -> None:
-        """Have the caller's words decide; answered by `Ruled`."""
+    def freeze(self) -> None:
+        """The caller may be speaking."""
+        self._frozen = self._frozen or self.live
+        self.tell(ledger.Suspected())
+
+    def thaw(self) -> None:
+        """It was nothing."""
+        if self._frozen:
+            self._frozen = False
+            self._ports.tools.send_nowait(ledger.Rejected())
+
+    def rule(self, reply: Reply, text: str, onset: int) -> bool:
+        """Have the caller's words decide; whether they may, so that `Ruled` answers."""
+        if not (self.live or self._frozen):
+            return False
+        self._frozen = False
         self._ports.tools.send_nowait(Rule(reply, text, onset))
+        return True
 
     def run(self, order: RunTool) -> None:
         """Have a tool run. From here on what happens is told, though no row is known yet."""

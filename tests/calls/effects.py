@@ -14,10 +14,14 @@ from agentd.flow.model import Flow
 
 @dataclass
 class World:
-    """What the tools have done, by key; `delay` before each answer, in seconds. `log` is what was asked, in order."""
+    """What the tools have done, by key; `delay` before each answer, in seconds. `log` is what was asked, in order.
+
+    `there` are the values that it holds, `promised` the keys of those that are held and were not confirmed.
+    """
 
     delay: float = 0.0
     there: dict[str, str] = field(default_factory=dict)
+    promised: set[str] = field(default_factory=set)
     tombs: set[str] = field(default_factory=set)
     log: list[tuple[str, str]] = field(default_factory=list)
     fails: dict[str, Exception] = field(default_factory=dict)
@@ -31,8 +35,12 @@ class World:
         if what in {"undo", "cancel"}:
             self.there.pop(key, None)
             self.tombs.add(key)
-        elif what != "confirm" and key not in self.tombs:
+        elif what == "confirm":
+            self.promised.discard(key)
+        elif key not in self.tombs:
             self.there[key] = value
+            if what == "prepare":
+                self.promised.add(key)
 
     def net(self) -> Counter[str]:
         """What the world holds."""
@@ -63,6 +71,22 @@ def flow(world: World) -> Flow:
     async def cancel(context: Context, day: str) -> None:
         await world.ask("cancel", context.effect, day)
 
+    @held(keep_on="told", tell="I put {day} aside.", identity=["day"], ttl=300, honours_key=True, tombstone=True)
+    async def put_aside(context: Context, day: str) -> None:
+        await world.ask("prepare", context.effect, day)
+
+    @put_aside.confirm
+    async def confirm_aside(context: Context, day: str) -> None:
+        await world.ask("confirm", context.effect, day)
+
+    @put_aside.cancel
+    async def cancel_aside(context: Context, day: str) -> None:
+        await world.ask("cancel", context.effect, day)
+
+    @put_aside.undo
+    async def undo_aside(context: Context, day: str) -> None:
+        await world.ask("undo", context.effect, day)
+
     @deferred(tell="I will text you about {day}.", identity=["day"], honours_key=True)
     async def text(context: Context, day: str) -> None:
         await world.ask("text", context.effect, day)
@@ -76,7 +100,7 @@ def flow(world: World) -> Flow:
     return Flow(
         "effects",
         states=[
-            State("open", say="hello", tools=[book, reserve, text, charge]),
+            State("open", say="hello", tools=[book, reserve, put_aside, text, charge]),
             State("other", say="elsewhere now"),
             State("bye", final=True, say="goodbye then"),
         ],

@@ -364,6 +364,7 @@ async def telephone_call(
     stereo: bool = False,
     offload: Offload | None = None,
     ledger: Ledger | None = None,
+    name: str = "call-1",
     hands: Callable[[Flow, CallFacts], Hands] | None = None,
     sink: Sink | None = None,
     limit: float = 600.0,
@@ -372,7 +373,7 @@ async def telephone_call(
     """Place a call and answer it; the body is the caller. The call is over when the body is, hung up if need be.
 
     Two laws are checked of every call: the conversation holds nothing that was not on the loudspeaker, and the call leaves no
-    task behind, which can only be seen where it is `alone`.
+    task behind, which can only be seen where it is `alone`. `name` is its id in the ledger.
     """
     socket, log = MemorySocket(), EventLog()
     phone = Telephone(socket, jambonz=dialect == "jambonz", echo=echo, stereo=stereo)
@@ -392,7 +393,7 @@ async def telephone_call(
         chain(recognizer, speech.ReadingRecognizer()), chain(thinker, None), chain(voice, speech.WritingVoice()), vad
     )
     counts = MediaCounts(late=lambda _: None)
-    facts, began = CallFacts("call-1", flow.name, "+15550123", "+15550100", NOON.timestamp()), trio.current_time()
+    facts, began = CallFacts(name, flow.name, "+15550123", "+15550100", NOON.timestamp()), trio.current_time()
 
     def wall() -> dt.datetime:
         return NOON + dt.timedelta(seconds=trio.current_time() - began)
