@@ -112,6 +112,12 @@ def test_what_is_stuck_comes_first_and_then_the_newest(place: Place, effects: Ru
     assert shown == ["20261120-115200", "20261120-130002", "20261120-130001", "20261120-130000"]
 
 
+def test_what_is_stuck_comes_first_among_what_is_open_too(place: Place, effects: Run) -> None:
+    story = a_deposit_that_nobody_knows_of(place)
+    story.store.write(call("3026"), [row("r1", "3026")])
+    assert re.findall(r"^(\d{4,8})", effects("list", "--open"), re.MULTILINE) == ["20261120", "3026"]
+
+
 def test_what_is_stuck_is_listed_however_much_has_come_after_it(
     place: Place, effects: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

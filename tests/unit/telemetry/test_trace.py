@@ -221,6 +221,8 @@ def test_marks_of_one_moment_stand_side_by_side_within_the_picture(tmp_path: Pat
     lane = line_of(drawn(tmp_path, capsys), "book ✗")
     assert "✗←○" in lane
     assert lane.index("○") == 100 - 24 - 2, "the last cell"
+    record(tmp_path, booked().moved(row(fact="undoing", verdict="drop", cause="late")).wait(1).reply_heard().hangs_up().entries)
+    assert "✗←" in line_of(drawn(tmp_path, capsys), "book ✗")
 
 
 def test_what_comes_long_after_a_turn_does_not_squeeze_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
