@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -103,10 +105,25 @@ def _make_private(file: Path) -> None:
         ) from None
 
 
-def _connected(connection: Any, _: object) -> None:
+def _connected(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # sqlite3's own ideas of when to begin are not ours
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    patience = time.monotonic() + WAIT_S
+    while not _set_up(connection):
+        if time.monotonic() > patience:
+            raise sqlite3.OperationalError("database is locked")
+        time.sleep(0.005)
+
+
+def _set_up(connection: sqlite3.Connection) -> bool:
+    """False while another process makes, opens or closes the file: for that alone SQLite does not wait by itself."""
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begun(connection: Connection) -> None:

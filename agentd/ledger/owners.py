@@ -1,14 +1,16 @@
 """How a process shows that it lives, so that others leave its calls alone, and how they find that it does not.
 
 On SQLite by an OS file lock, held until the process is gone: free means dead, at once. On PostgreSQL by a session's advisory
-lock, likewise, and by a lease on the database's clock, for a holder that stalls and keeps its session. A server that was
-started anew has lost all locks: there a free lock counts only once its owner has renewed, and every lease begins again.
+lock, free within moments of the session's end, and by a lease on the database's clock, for a holder that stalls and keeps its
+session. A server that was started anew has lost all locks: there a free lock counts only once its owner has renewed, and
+every lease begins again.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Protocol
@@ -160,6 +162,9 @@ class Sessions:
     def close(self, owner: str) -> None:
         """See Life."""
         with turn(self._turn):
+            if self._session is not None:
+                with suppress(DBAPIError):  # else the server lets go once it notices that the session has ended
+                    self._session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _number(owner)})
             self._drop()
 
     def _ask(self, owner: str, statement: TextClause, **values: Any) -> int:

@@ -1,4 +1,4 @@
-"""A process that owns calls of a ledger: `python -m tests.unit.ledger.owner URL CALL`, then commands on its standard input.
+"""A process that owns a call of a ledger: `python -m tests.unit.ledger.owner URL CALL LEASE_S`, then commands on its input.
 
 It has written one open row of the call when it says "ready"; `settle` writes that row settled, `renew` renews and `send` asks
 whether a request of ten seconds may leave; each is answered by a line. `limit` caps the size of its files, `unlimit` ends that.
@@ -35,8 +35,8 @@ def answer(store: Store, name: str, fence: int, command: str) -> object:
 
 
 def main() -> None:
-    url, name = sys.argv[1:]
-    store = open_store(url, Vault((KEY,)), lease_s=1.0)
+    url, name, lease_s = sys.argv[1:]
+    store = open_store(url, Vault((KEY,)), lease_s=float(lease_s))
     fence = store.write(call(name), [row(f"row-of-{name}", name)])
     say("ready")
     for line in sys.stdin:
