@@ -9,7 +9,7 @@ from agentd.ledger.book import Book, blocked, misled, needed, protector, undoing
 from agentd.ledger.codec import Case
 from agentd.ledger.events import Event, Retried
 from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Why
-from agentd.ledger.rules import TRIES, step
+from agentd.ledger.rules import step, tries_of
 
 _HAPPENED: Final = {
     Fact.UNSENT: "nothing was sent",
@@ -119,7 +119,7 @@ class Incident:
         if blocked(self._book, row):
             return f"it waits for what is stuck: {' and '.join(self._causes(row, stuck=True))}"
         if row.in_flight:
-            return f"try {row.tries + 1} of {TRIES}, within half a minute" if row.tries > 1 else "its answer"
+            return f"try {row.tries + 1} of {tries_of(row)}, within half a minute" if row.tries > 1 else "its answer"
         if row.open:
             return "the caller's words" if not self.call.ended else "a verdict, at once"
         waits = self._causes(row, stuck=False)

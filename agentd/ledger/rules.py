@@ -84,6 +84,9 @@ FREEZE_S: Final = 3.0
 TRIES: Final = 6
 """Attempts at one request before a human is called."""
 
+OUTBOX_TRIES: Final = 60
+"""The same of what only tells somebody: half an hour, in which a receiver is back from whatever it was at."""
+
 
 def step(book: Book, event: Event) -> tuple[Book, tuple[Action, ...]]:
     """What follows from `event`: the book from then on, and what to do once its rows are on record."""
@@ -358,7 +361,7 @@ class Rules(Draft):
             self.unknown(self.put(row, sends=row.sends - 1), why)
         elif row.fact is Fact.SENT and row.before:
             self._refused(row, why or "busy")
-        elif row.tries >= TRIES:
+        elif row.tries >= tries_of(row):
             self._stick(self.put(row, sends=0), why)
         else:
             self.put(row, sends=0)
@@ -366,7 +369,7 @@ class Rules(Draft):
 
     def unknown(self, row: Row, why: str = "") -> None:
         """14: resend the same key where it is honoured, else ask; who can do neither sticks."""
-        if row.tries >= TRIES or self._again(row) is None:
+        if row.tries >= tries_of(row) or self._again(row) is None:
             self._stick(row, why)
         else:
             self.put(row, error=why or row.error)
@@ -435,7 +438,8 @@ class Rules(Draft):
         told = {Mode.ASK: Told.ASKED, Mode.RISK: Told.ASKED, Mode.UNTELL: row.told}.get(event.mode, Told.TELLING)
         if row.told is not Told.TOLD:
             self.put(row, told=told, checks=row.checks + (event.mode is Mode.CHECK))
-        self.set(tellings=(*self.book.tellings, Telling(row.id, event.mode, event.key)))
+        others = (telling for telling in self.book.tellings if telling.row != row.id)  # 5: a yes is to the last question
+        self.set(tellings=(*others, Telling(row.id, event.mode, event.key)))
         self.actions.append(Release(row.id, event.key))
 
     def _played(self, event: Played) -> None:
@@ -637,6 +641,11 @@ class Rules(Draft):
             self._succeeded(row, Done(row.result))
         else:
             self._refused(self.put(row, sends=1), event.why)
+
+
+def tries_of(row: Row) -> int:
+    """How often a request of the row is tried."""
+    return TRIES if row.kind in SPOKEN else OUTBOX_TRIES
 
 
 def _backoff(row: Row) -> float:
