@@ -187,16 +187,20 @@ def _change(old: Row | None, row: Row) -> RowChanged:
 
 
 def owed(book: Book) -> tuple[Owed, ...]:
-    """The sentences that the caller is owed and that are not on their way, in the order of the rows."""
+    """The sentences that the caller is owed and that are not on their way, in the order of the rows.
+
+    A question that was put and not answered is put again, where we speak before the caller does: a yes to "are you still
+    there?" must not be one to it.
+    """
     if book.over:
         return ()
-    begun = {telling.row for telling in book.tellings}
+    begun = {telling.row for telling in book.tellings if telling.played is None or telling.mode not in QUESTIONS}
     found = ((row, _owed(book, row)) for row in book.rows if row.kind in SPOKEN and not row.stuck and row.id not in begun)
     return tuple(Owed(row.id, mode) for row, mode in found if mode)
 
 
 def _owed(book: Book, row: Row) -> Mode | None:
-    if undoing(book, row) or unresolved(book, row):
+    if undoing(book, row) or any(other.replaces == row.id and other.open for other in book.rows):
         return None
     if row.open:
         return Mode.RISK if row.risky and not row.risked else _owed_open(book, row)
