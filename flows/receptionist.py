@@ -1,6 +1,8 @@
-"""Acme Dental's receptionist: answers questions, finds a free appointment, takes a message, hands over to the front desk.
+"""Acme Dental's receptionist: answers questions, books, moves and cancels appointments, takes messages, hands over to a human.
 
-Read it from top to bottom: what it wants to know, what it looks up, where the conversation goes, what it answers.
+Read it from top to bottom: what it wants to know, what it looks up and what it does, where the conversation goes, what it
+answers. Nothing that it does counts before the caller knows of it: what is said of a tool stands with the tool, and the
+machine says it, asks for the yes, and takes back what the caller interrupts, refuses or never gets to hear.
 """
 
 from __future__ import annotations
@@ -20,30 +22,34 @@ from agentd.flow import (
     SpokenTime,
     State,
     When,
+    deferred,
+    held,
+    pivot,
     read,
     slot,
 )
 from agentd.flow.moments import say_time
-from flows.tools import calendar
+from flows.tools.desk import desk
 
 # ── What it wants to know ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Visit(Slots):
-    """An appointment that the caller would like."""
+    """An appointment that the caller would like: the day, and then one of the times that are free."""
 
     wanted: SpokenTime | None = slot(ask="What day suits you?", again="Which day would you like to come?")
-    time: SpokenTime | None = slot(
-        ask="Which one would you like?",
-        again="I have {offers}. Which one suits you?",
-        one="Shall I note it down for you?",
-    )
+    when: SpokenTime | None = slot(ask="Which one would you like?", again="I have {offers}. Which one suits you?")
 
 
 class Caller(Slots):
     """Who calls; asked once a call, whatever it is needed for."""
 
     name: SpokenName | None = slot(ask="May I have your name?", again="What name may I write down?")
+
+
+class Phone(Slots):
+    """Where a message is answered; asked once a call too."""
+
     phone: SpokenPhone | None = slot(
         ask="What number can we call you back on?",
         again="Could you tell me your phone number, digit by digit?",
@@ -101,57 +107,117 @@ def say_hours(context: Context) -> str:
     return f"{usual} Today we are open until {say_time(OPENING[context.now.weekday()][1])}."
 
 
-# ── What it looks up ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What it looks up, and what it does ───────────────────────────────────────────────────────────────────────────────
+# Each class of tool has its own law. What is *held* is kept by the caller's yes, and else let go. What is *deferred* leaves
+# when the caller has heard that it will, and what it needs is done. A *pivot* cannot be undone: it takes a clear yes.
 
+DESK = desk(OPENING)
 
-@read(timeout=2.0, offers="time", tell="I have {offers}.", nothing="I am afraid we have nothing free {wanted}.")
-def free_times(context: Context, wanted: SpokenTime) -> list[Moment]:
-    """Up to three free appointments on the day that is wanted, the nearest to its time."""
-    free = [Moment.at(start) for start in calendar.free(context.now, OPENING)]
-    if exact := [moment for moment in free if wanted.time and wanted.allows(moment)]:
-        return exact
-    day = [moment for moment in free if Moment(wanted.day, part=wanted.part).allows(moment)]
-    if wanted.time:
-        day.sort(key=lambda moment: abs(_minutes(moment) - _minutes(wanted)))
-    return sorted(day[:3], key=_minutes)
+free_times = read(timeout=2.0, offers="when", tell="I have {offers}.", nothing="I am afraid we have nothing free {wanted}.")(
+    DESK.free_times
+)
 
+book = held(
+    ask="I can book {when} for {name}. Shall I do that for you?",
+    tell="You are booked for {when}.",
+    untell="I am sorry, {when} could not be booked.",
+    undone="Your appointment {when} is cancelled.",
+    identity=["when", "name"],
+    ttl=300,
+    open_for=240,
+    honours_key=True,
+    stores_refusals=True,
+    tombstone=True,
+    then="is_booked",
+)(DESK.book)
+book.confirm(DESK.confirm)
+book.cancel(DESK.cancel)
+book.undo(DESK.undo)
+book.status(DESK.status)
 
-def _minutes(moment: Moment) -> int:
-    return moment.time.hour * 60 + moment.time.minute if moment.time else 0
+text = deferred(
+    tell="I will text it to the number that you are calling from.",
+    untell="I am sorry, I could not text you.",
+    check="Shall I still text you a confirmation?",
+    identity=["when"],
+    needs=[book],
+    honours_key=True,
+)(DESK.text)
+text.status(DESK.status)
 
+charge = pivot(
+    ask="Shall I charge the deposit of 20 dollars to your phone bill?",
+    tell="The deposit is paid.",
+    untell="I am sorry, the deposit could not be charged.",
+    identity=[],
+    needs=[book],
+    honours_key=True,
+)(DESK.charge)
+charge.status(DESK.status)
 
 # ── Where the conversation goes ──────────────────────────────────────────────────────────────────────────────────────
 
 ANYTHING_ELSE = "Is there anything else I can do for you?"
+FIRST_VISIT = "Is it your first visit with us?"
 
 STATES = [
     State("greeting", say="How can I help?", ask=ANYTHING_ELSE, aim="Find out what the caller wants."),
     State(
         "booking",
-        aim="Learn the day, offer free times, let the caller choose one, learn name and number. Never claim to have booked.",
+        aim="Learn the day, offer free times, let the caller choose one, learn the name, and book it.",
         fills=(Visit, Caller),
         afresh=Visit,
-        tools=[free_times],
+        tools=[free_times, book],
     ),
     State(
-        "noted",
-        say="I have noted {time} for {name}. It is not booked yet: the front desk will call you to confirm it.",
+        "booked",
+        aim="Offer to text a confirmation. If another day or time is wanted after all, book that in its place.",
+        fills=(Visit, Caller),
+        tools=[free_times, book],
+        ask="Shall I text you a confirmation?",
+    ),
+    State("texting", aim="Text the confirmation, and learn whether the caller is new.", tools=[text], ask=FIRST_VISIT),
+    State("first_visit", aim="Learn whether the caller is new.", ask=FIRST_VISIT),
+    State(
+        "deposit",
+        aim="Take the deposit, if the caller agrees.",
+        say="New patients pay a deposit, which we take off the bill.",
+        tools=[charge],
         ask=ANYTHING_ELSE,
     ),
-    State("message", aim="Take a message: name, number, text.", fills=(Caller, Message), afresh=Message),
+    State("settled", ask=ANYTHING_ELSE),
+    State("cancelled", afresh=Visit, ask=ANYTHING_ELSE),
+    State("message", aim="Take a message: name, number, text.", fills=(Caller, Phone, Message), afresh=Message),
     State("taken", say="Thank you, {name}. I will pass your message on to the front desk.", ask=ANYTHING_ELSE),
     State("handover", say="I am putting you through to our front desk. One moment, please.", transfer="front_desk"),
     State("goodbye", say="Thank you for calling Acme Dental. Goodbye.", final=True),
 ]
+
+EARLIER = "I cannot see earlier appointments. I can take a message for the front desk."
+
+
+def has_chosen(context: Context) -> bool:
+    """Whether this call is about an appointment: one that is booked, or about to be."""
+    return context.slots.get("when") is not None
+
 
 TRANSITIONS = [  # trigger      source      dest        the caller says something like
     When(
         "wants_visit", "*", "booking",
         "book an appointment", "make an appointment", "i need an appointment", "an appointment", "see the dentist",
         "see a dentist",
-        "do you have anything", "do you have anything free", "come in", "book a cleaning", "change my appointment",
+        "do you have anything", "do you have anything free", "come in", "book a cleaning",
     ),
-    When(FILLED, "booking", "noted"),
+    When("is_booked", "booking", "booked"),
+    When("wants_text", "booked", "texting", "yes", "text me", "send me a text"),
+    When("wants_no_text", "booked", "first_visit", "no"),
+    When("is_new", ["texting", "first_visit"], "deposit", "yes", "it is my first visit", "i am new"),
+    When("is_known", ["texting", "first_visit"], "settled", "no", "i have been there before"),
+    When("wants_other_time", "*", "booking", "change my appointment", "move my appointment", "change the appointment",
+         when=has_chosen),
+    When("wants_other_time", ["greeting", "cancelled", "taken"], "message", unless=has_chosen, say=EARLIER),
+    When("wants_none", "*", "cancelled", "cancel my appointment", "cancel the appointment", when=has_chosen),
+    When("wants_none", "*", "message", unless=has_chosen, say=EARLIER),
     When("wants_message", "*", "message", "leave a message", "take a message", "leave my number", "ask them to call me back"),
     When(FILLED, "message", "taken"),
     When(
@@ -164,7 +230,7 @@ TRANSITIONS = [  # trigger      source      dest        the caller says somethin
     When("wants_human", "*", "message", when=after_hours, say=say_closed),
     When("is_done", "*", "goodbye", "goodbye", "bye", "bye bye", "that's all", "that is all", "nothing else",
     "that's everything"),
-    When("is_done", ["greeting", "noted", "taken"], "goodbye", "no"),
+    When("is_done", ["greeting", "settled", "deposit", "cancelled", "taken"], "goodbye", "no"),
 ]  # fmt: skip
 
 # ── What it answers, wherever it is asked ────────────────────────────────────────────────────────────────────────────
@@ -181,7 +247,8 @@ ANSWERS = [
     ),
     Answer(
         "asks_prices", "A cleaning is 90 dollars, and a check-up is 60.",
-        "how much is a cleaning", "how much is a checkup", "how much does it cost", "what does a cleaning cost",
+        "how much is it", "how much is a cleaning", "how much is a checkup", "how much does it cost",
+        "what does a cleaning cost",
         "what are your prices",
     ),
     Answer(
@@ -196,7 +263,7 @@ FLOW = Flow(
     transitions=TRANSITIONS,
     answers=ANSWERS,
     greeting="Hello, Acme Dental.",
-    help="our opening hours, address and prices, a free appointment, or a message for the front desk",
+    help="our opening hours, address and prices, an appointment, or a message for the front desk",
     timezone="America/New_York",
     transfers={"front_desk": "+12125550100"},
     stuck="wants_human",

@@ -70,7 +70,7 @@ class ReplyAtHand:
                 self._wall().isoformat(),
                 self._effects.told(),
                 self._effects.tells(think.reply, now),
-                self._effects.ask(think.reply, now),
+                None if self._flow.over(memory.flow) else self._effects.ask(think.reply, now),  # nobody waits for an answer
                 self.took if think.why is Why.REPLY else "",
             )
         )

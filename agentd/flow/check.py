@@ -61,5 +61,6 @@ def warnings(flow: Flow) -> Iterator[str]:
         if not (ends(state) or state.ask or state.fills or state.say):
             yield f"state {state.name} says nothing and asks nothing"
         goes_on = any(when.trigger == FILLED and source == state.name for _, when, source in flow.rows)
-        if state.fills and not (ends(state) or state.ask or goes_on):
+        acts = any(isinstance(tool, EffectTool) for tool in state.tools)
+        if state.fills and not (ends(state) or state.ask or goes_on or acts):
             yield f'state {state.name} has nothing to say once it knows its slots: add When(FILLED, "{state.name}", …) or ask='

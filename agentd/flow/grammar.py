@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agentd.flow import moments, numbers, vocabulary
 from agentd.flow.declare import State, ends
+from agentd.flow.effects import EffectTool
 from agentd.flow.slots import Slot
 from agentd.messages import Hints
 from agentd.turn.words import AFFIRMATIONS, NEGATIONS, normalise
@@ -48,6 +49,7 @@ def _shared() -> dict[str, str]:
         "yes_no": "yes | yeah | no",
         "short": one_of(vocabulary.SHORT + vocabulary.REPEATS + vocabulary.THANKS + vocabulary.WAITS + vocabulary.GREETINGS),
         "pick": one_of(vocabulary.PICKS),
+        "verdict": one_of(vocabulary.VERDICTS),
         "weekday": one_of(moments.WEEKDAYS),
         "month": one_of(moments.MONTHS),
         "part": "[in the] (morning | afternoon | evening)",
@@ -94,6 +96,7 @@ def jsgf(flow: Flow, state: State, name: str) -> str:
     values += [] if ends(state) else [slot.spoken.mention for slot in flow.slots.values() if slot not in own]
     values += [one_of(slot.examples) for slot in own]
     values += ["<pick>"] if any(slot.name in flow.offering for slot in own) else []
+    values += ["<verdict>"] if any(isinstance(tool, EffectTool) for tool in state.tools) else []
     rules = {"short_or_value": " | ".join(dict.fromkeys(filter(None, ["<short>", *values])))}
     requests = [plain, f"({dated}) [<day> [<hour_of_day>]]" if dated and any(map(_is_time, flow.slots.values())) else dated]
     if any(requests):
@@ -126,6 +129,8 @@ def complete(flow: Flow, state: State) -> frozenset[str]:
     tails = ("", *map(normalise, vocabulary.TAILS))
     whole = {" ".join(filter(None, parts)) for parts in product(leads, said, tails)}
     short = {*vocabulary.REPEATS, *vocabulary.THANKS, *vocabulary.WAITS, *vocabulary.PICKS, *AFFIRMATIONS, *NEGATIONS}
+    if any(isinstance(tool, EffectTool) for tool in state.tools):
+        short |= {*vocabulary.VERDICTS}
     whole |= {normalise(text) for text in short} - {"sorry", "no", "what"}
     if any(map(_is_time, flow.filled_by(state))):
         whole |= _times()

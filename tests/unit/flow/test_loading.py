@@ -192,7 +192,7 @@ def test_the_receptionist_has_no_problem() -> None:
 
 def test_check_and_graph_answer_with_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check_main(["receptionist"]) == 0
-    assert "all slots known → noted" in capsys.readouterr().out
+    assert "all slots known → taken" in capsys.readouterr().out
     assert graph_main(["receptionist"]) == 0
     drawn = capsys.readouterr().out
     assert drawn.startswith("stateDiagram-v2\n")

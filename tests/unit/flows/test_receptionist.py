@@ -1,13 +1,14 @@
+"""What the receptionist says where nothing is done yet; whole bookings are in tests/calls/test_receptionist.py."""
+
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from agentd.flow import load
-from flows.receptionist import OPENING
-from flows.tools import calendar
+from agentd.flow.effects import EffectTool
+from agentd.ledger.row import Kind
 from tests.unit.providers.talk import Talk
 
 FRIDAY, SATURDAY_NIGHT = "2026-11-20T11:00-05:00", "2026-11-22T01:00+00:00"  # the second is 20:00 in New York
@@ -38,40 +39,19 @@ def test_questions_are_answered_and_the_call_is_closed() -> None:
         ("what are your opening hours",
          f"We are open Monday to Friday from 8 to 6, and on Saturday from 9 to 1. Today we are open until 6. {ELSE}"),
         ("where are you", f"We are at 12 Mill Road, across from the station. {ELSE}"),
-        ("how much is a cleaning", f"A cleaning is 90 dollars, and a check-up is 60. {ELSE}"),
+        ("how much is it", f"A cleaning is 90 dollars, and a check-up is 60. {ELSE}"),
         ("is there parking", f"Yes, there is free parking behind the house. {ELSE}"),
         ("that's all thank you", "Thank you for calling Acme Dental. Goodbye."),
     )  # fmt: skip
 
 
-def test_a_wish_for_an_appointment_is_noted_and_never_called_booked() -> None:
-    talk = call()
+def test_a_time_that_is_free_is_taken_as_it_was_asked_for() -> None:
     held(
-        talk,
+        call(),
         ("i would like to book an appointment", "What day suits you?"),
-        ("on tuesday at ten", "I have Tuesday the 24th at 10. Shall I note it down for you?"),
-        ("yes", "May I have your name?"),
-        ("my name is john smith", "What number can we call you back on?"),
-        ("my number is five five five zero one two three", "I have five five five, zero one two three. Is that right?"),
-        ("yes", "I have noted Tuesday the 24th at 10 for John Smith. "
-                f"It is not booked yet: the front desk will call you to confirm it. {ELSE}"),
-        ("no thank you", "Thank you for calling Acme Dental. Goodbye."),
-    )  # fmt: skip
-    assert talk.flow.written(talk.fs) == {
-        "wanted": "2026-11-24T10:00", "time": "2026-11-24T10:00", "name": "John Smith", "phone": "5550123",
-    }  # fmt: skip
-    spoken = " ".join(said.text for said in talk.conversation if said.who == "agent")
-    assert "i have booked" not in spoken.lower()
-
-
-def test_all_in_one_breath_then_another_mind() -> None:
-    talk = call()
-    assert "Tuesday the 24th at 10" in talk.say("book an appointment for tuesday at ten my name is john smith")
-    assert talk.say("actually wednesday").startswith("I have Wednesday the 25th at ")
-    assert talk.say("the first one") == "What number can we call you back on?"
-    assert "zero one two three. Is that right?" in talk.say("five five five zero one two three")
-    assert "zero one two four. Is that right?" in talk.say("no five five five zero one two four")
-    assert "for John Smith" in talk.say("yes")
+        ("on tuesday at ten", "I have Tuesday the 24th at 10. May I have your name?"),
+        ("actually wednesday at ten", "I have Wednesday the 25th at 10. What name may I write down?"),
+    )
 
 
 def test_up_to_three_are_offered_and_one_is_chosen_by_its_time() -> None:
@@ -103,6 +83,13 @@ def test_a_message_is_taken_and_a_second_one_does_not_ask_for_the_name_again() -
     assert talk.fs.slots["phone"] == "+12125550122"
 
 
+@pytest.mark.parametrize("said", ["can you cancel my appointment", "i need to change my appointment"])
+def test_of_an_appointment_from_before_the_call_a_message_is_taken(said: str) -> None:
+    assert call().say(said) == (
+        "I cannot see earlier appointments. I can take a message for the front desk. May I have your name?"
+    )
+
+
 def test_a_person_is_reached_while_the_desk_is_open_and_a_message_is_taken_when_it_is_not() -> None:
     talk = call()
     assert talk.say("can i speak to a person") == "I am putting you through to our front desk. One moment, please."
@@ -132,6 +119,7 @@ def test_silence_is_broken_twice_in_other_words() -> None:
         "how old are you",
         "is it going to rain", "i am looking at the sea", "do you like jazz", "the train is late again", "open the door",
         "how far is the moon", "sing me a song", "my car needs a cleaner", "this is nonsense", "we had a lovely dinner",
+        "cancel the war", "change the tune",
     ],
 )  # fmt: skip
 def test_what_is_no_request_leads_nowhere_and_fills_nothing(said: str) -> None:
@@ -141,11 +129,10 @@ def test_what_is_no_request_leads_nowhere_and_fills_nothing(said: str) -> None:
     assert answer.startswith("Sorry, I can help with our opening hours")
 
 
-def test_the_calendar_is_the_same_for_everyone_and_holds_only_opening_hours(tmp_path: Path) -> None:
-    now = datetime(2026, 11, 20, 11, 0)
-    free = calendar.free(now, OPENING, tmp_path / "one.sqlite")
-    assert free == calendar.free(now, OPENING, tmp_path / "two.sqlite") == calendar.free(now, OPENING, tmp_path / "one.sqlite")
-    assert datetime(2026, 11, 24, 10) in free
-    assert all(now < start < now + timedelta(15) for start in free)
-    assert all(OPENING[start.weekday()][0] <= start.time() < OPENING[start.weekday()][1] for start in free)
-    assert all(start.time() != time(13) or start.weekday() != 5 for start in free)
+def test_each_tool_that_changes_the_world_can_be_asked_what_became_of_it() -> None:
+    tools = {name: tool for name, tool in load("receptionist").tools.items() if isinstance(tool, EffectTool)}
+    assert {name: tool.kind for name, tool in tools.items()} == {
+        "book": Kind.HELD, "text": Kind.DEFERRED, "charge": Kind.PIVOT,
+    }  # fmt: skip
+    assert tools["text"].needs == tools["charge"].needs == ("book",)
+    assert all(tool.traits.honours_key and tool.traits.status for tool in tools.values())

@@ -55,7 +55,7 @@ def test_a_greeting_and_a_yes_are_no_wishes_whatever_they_bring_about(gist: Gist
 
 def test_what_only_fills_a_slot_is_no_wish(gist: Gist) -> None:
     heard(gist, 1, "my name is john smith", (Fill({"name": "John Smith"}),), (), state="booking")
-    heard(gist, 2, "five five five", (Fill({"phone": "+1555"}), Fire("filled")), (), state="noted")
+    heard(gist, 2, "five five five", (Fill({"phone": "+1555"}), Fire("filled")), (), state="taken")
     assert gist.wants == ()
 
 
