@@ -23,7 +23,7 @@ from agentd.ledger.events import (
     Unknown,
 )
 from agentd.ledger.row import Fact, Kind, Verdict
-from agentd.ledger.rules import TRIES
+from agentd.ledger.rules import OUTBOX_TRIES, TRIES
 from agentd.messages import Mode
 from tests.unit.ledger.script import COMPENSABLE, DEFERRED, HELD, PIVOT, Call, effect
 
@@ -345,7 +345,7 @@ def test_a_notice_is_tried_again_and_then_a_human() -> None:
     call = Call(effect("a", DEFERRED, on_doubt="drop"))
     call.begins("a")
     call.take(Ended())
-    for _ in range(TRIES - 1):
+    for _ in range(OUTBOX_TRIES - 1):
         call.answered("a.notice", ACT, LOST).due(Clock.RETRY, "a.notice")
     call.answered("a.notice", ACT, LOST)
     assert call["a.notice"].stuck
