@@ -100,8 +100,10 @@ class TurnDraft:
         """A round came back; that of an attempt that was dropped says nothing any more."""
         if self._open is None or (self._open.epoch, self._open.number) != (done.reply.epoch, done.round):
             return
-        if done.first_at is not None:
-            self._ready.append(_Ready(done.reply.epoch, done.first_at, filler=False))
+        # A reply that ends with nothing of the round's own is the machine's, which waited for that.
+        ready = done.at if done.first_at is None and not done.proposals else done.first_at
+        if ready is not None:
+            self._ready.append(_Ready(done.reply.epoch, ready, filler=False))
         self._close_round(
             done.at,
             start=done.began_at,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from agentd.errors import OperatorError
 from agentd.folder import find_call
-from agentd.trace.effects import Lanes, outcomes
+from agentd.trace.effects import LEGEND, Lanes, outcomes
 from agentd.trace.paper import BOLD, CYAN, DIM, GREEN, LABEL, MAGENTA, Pen, clean, clock, ms
 from agentd.trace.reading import Span, read, read_spans
 from agentd.trace.turn import draw_turn, gap_of
@@ -28,7 +28,12 @@ VOICES: Final = {"caller": CYAN, "agent": GREEN, "ledger": MAGENTA}
 
 def main(argv: Sequence[str], root: Path) -> int:
     """`agentd trace [CALL]` for the calls under `root`. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="agentd trace", description="Draw a call: its turns, stages and barge-ins.")
+    parser = argparse.ArgumentParser(
+        prog="agentd trace",
+        description="Draw a call: its turns with their stages, barge-ins and effects.",
+        epilog=LEGEND,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("call", metavar="CALL", nargs="?", default="last", help='an id, the beginning of one, or "last"')
     args = parser.parse_args(argv)
     try:

@@ -1,8 +1,4 @@
-"""Effects on a turn's picture: a lane for each that moved in it, from mark to mark.
-
-→ sent   ● there   ← undo sent   ○ gone      ✓ kept   ✗ let go   ? unknown, a human must look
-“ its telling begins   ” the caller knows   ✂ the telling was cut   ⊘ the telling was not so any more
-"""
+"""Effects on a turn's picture: a lane for each that moved in it, from mark to mark."""
 
 from __future__ import annotations
 
@@ -14,6 +10,16 @@ from agentd.trace.paper import GREEN, MAGENTA, RED, YELLOW, Row, clean
 from agentd.trace.reading import Event
 from telemetry import names
 from telemetry.effects import UNSPOKEN, in_words
+
+LEGEND: Final = """\
+marks of a barge-in:
+  ▲ a voice, and we stop   ✕ it was one   ○ it was none   ▶ the reply goes on
+
+marks of an effect:
+  · asked for   → sent   ● there   ← its undo sent   ○ not there (any more)
+  ✓ kept   ✗ let go   … open at the turn's end   ? nobody knows: a human must look
+  “ its telling begins   ” the caller knows   ✂ the telling was cut   ⊘ it was not so any more
+"""
 
 FACTS: Final = {
     "unsent": "·",

@@ -78,6 +78,14 @@ def test_a_turn_tells_every_stage_with_its_times() -> None:
     assert (record.start, record.end) == (near(zero), near(zero + 2.47))
 
 
+def test_a_reply_that_is_all_the_machines_own_has_every_stage_too() -> None:
+    script = Script().greeted().wait(1).says("hold tuesday").thinks().wait(0.05).speaks_out("Shall I hold it?").wait(1)
+    gap = turn(script.hangs_up(), 2).gap
+    assert gap is not None
+    assert (gap.stages["think"], gap.stages["voice"], gap.stages["wire"]) == (near(0.1), near(0.02), near(0.03))
+    assert sum(gap.stages.values()) == near(gap.seconds)
+
+
 def test_the_greeting_is_a_turn_without_a_gap() -> None:
     record = turn(Script().greeted().wait(1).hangs_up(), 1)
     assert record.why == "opening"

@@ -10,6 +10,7 @@ import pytest
 from agentd.folder import CallFolder, new_call_id
 from agentd.messages import Logged, RowChanged
 from agentd.trace.cli import main
+from agentd.trace.effects import FACTS, TELLINGS, VERDICTS
 from telemetry import names
 from telemetry.export import Telemetry
 from telemetry.transcript import Transcript
@@ -239,3 +240,10 @@ def test_the_head_tells_what_became_of_the_effects_to_the_calls_end(tmp_path: Pa
     text = drawn(tmp_path, capsys)
     assert "effects: 1 let go, 1 kept, 1 unknown" in " ".join(text.split())
     assert text.splitlines()[-2:] == ["  ledger         book: let go (ended)", "  ledger         notice of book: owed"]
+
+
+def test_every_mark_is_told_by_the_help(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"], tmp_path)
+    told = capsys.readouterr().out
+    assert {mark for marks in (FACTS, VERDICTS, TELLINGS) for mark in marks.values() if mark not in told} == set()
