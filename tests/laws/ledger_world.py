@@ -236,36 +236,31 @@ class Model:
 
     def ways(self, world: World) -> Iterator[Way]:
         """What may happen next."""
-        if not world.book.over:
-            yield from self.call(world)
-        for place, (row, ask) in enumerate(world.flight):
-            if world.flight.index((row, ask)) == place:
-                yield from self.request(world, row, Ask(ask))
-        for ghost in sorted(set(world.ghosts)):
-            yield from self.ghost(world, ghost)
-        yield from self.time(world)
-        if world.crashes:
-            yield from self.dies(world, "the owner dies")
-        yield from self.wakes(world)
-        if self.scenario.human:
-            yield from self.human(world)
+        for part in (self.offers, self.carrier, self.caller, self.remote, self.time, self.human, self.trouble):
+            yield from part(world)
 
-    def call(self, world: World) -> Iterator[Way]:
-        """What may happen while the caller is there."""
+    def offers(self, world: World) -> Iterator[Way]:
+        """What the thinker proposes, and what the flow does."""
         for name in world.left:
             offer, left = self.scenario.offers[name], tuple(other for other in world.left if other != name)
             wishes = {offer.row} if isinstance(offer, Retracted | TakenBack) else set()
             yield from self.happens(world, name, offer, left=left, believes=world.believes - wishes)
-        yield from self.carrier(world)
-        yield from self.caller(world)
-        if self.scenario.hang_up:
+
+    def trouble(self, world: World) -> Iterator[Way]:
+        """The caller goes, or the owner dies, or wakes up and is the owner no more."""
+        if self.scenario.hang_up and not world.book.over:
             gone = {"playing": None, "onset": 0, "wordless": False, "left": ()}
             yield from self.happens(world, "the caller hangs up", Ended(), **gone)
+        if world.crashes:
+            yield from self.dies(world, "the owner dies")
+        yield from self.wakes(world)
 
     def carrier(self, world: World) -> Iterator[Way]:
         """A telling begins, its point is played, and the carrier says so, or does not. It plays nothing while the caller is
         known to speak."""
         sound = world.playing
+        if world.book.over:
+            return
         if sound is None:
             due = next(iter(owed(world.book)), None)
             if due and world.onset != ONSET and world.marks < self.scenario.marks:
@@ -283,6 +278,8 @@ class Model:
 
     def caller(self, world: World) -> Iterator[Way]:
         """The caller begins to speak, is noticed a moment later, and ends in words or in nothing."""
+        if world.book.over:
+            return
         if world.onset == 0 and world.turns < self.scenario.turns and self.scenario.says:
             heard = {row for row, mode, _ in world.sounded if mode == Mode.TELL}
             objects = frozenset(row.id for row in world.book.rows if row.open) - heard
@@ -302,6 +299,13 @@ class Model:
         sounded = frozenset((row, mode, BEFORE) for row, mode, _ in world.sounded)
         playing = world.playing and world.playing._replace(at=min(world.playing.at, BEFORE))
         return world._replace(book=self.keep(replace(world.book, tellings=tellings)), sounded=sounded, playing=playing)
+
+    def remote(self, world: World) -> Iterator[Way]:
+        """Requests arrive."""
+        for name, ask in sorted(set(world.flight)):
+            yield from self.request(world, name, Ask(ask))
+        for ghost in sorted(set(world.ghosts)):
+            yield from self.ghost(world, ghost)
 
     def request(self, world: World, name: str, ask: Ask) -> Iterator[Way]:
         """A request arrives and is answered, or one of them is not."""
@@ -360,7 +364,7 @@ class Model:
 
     def human(self, world: World) -> Iterator[Way]:
         """A human looks at what is stuck, once nothing is under way any more."""
-        for row in world.book.rows:
+        for row in world.book.rows if self.scenario.human else ():
             if row.stuck and not protector(world.book, row) and row.id not in {name for name, _ in world.ghosts}:
                 thing = world.thing(row.of if row.kind is Kind.TAKE_BACK else row.id)
                 has = (thing.net == 0) == (row.kind is Kind.TAKE_BACK)
