@@ -24,7 +24,9 @@ from agentd.actors.transport import MediaCounts, MediaSocket, Order, Sink, Trans
 from agentd.audio.ring import Ring
 from agentd.carriers.media import MediaCodec
 from agentd.flow.model import Flow
+from agentd.flow.telling import vocabulary
 from agentd.ledger.book import Book
+from agentd.ledger.claims import stop
 from agentd.ledger.codec import CallFacts
 from agentd.ledger.driver import Record
 from agentd.ledger.hands import Hands
@@ -97,7 +99,10 @@ class Call:
         )
         self._voice_activity = engines.vad(rate)
         listener = Listener(rate, listening, self.ring, report, engines.recognizers, self._voice_activity)
-        thinker = ThinkerActor(thoughts, texts, report, engines.thinkers, lambda text, effects: None)
+        acts = vocabulary(flow)
+        thinker = ThinkerActor(
+            thoughts, texts, report, engines.thinkers, lambda text, effects: stop(text, effects, acts) if acts else None
+        )
         speaker = Speaker(rate, texts, audio_in, engines.voices)
         guard = Listen().onset_speaking + limits.LINK_S
         self._tools = ToolRunner(

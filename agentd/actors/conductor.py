@@ -27,6 +27,7 @@ from agentd.flow.telling import trigger
 from agentd.ledger import events as ledger
 from agentd.messages import (
     Audible,
+    ClaimStopped,
     CloseMedia,
     FinishSpeech,
     Fire,
@@ -166,6 +167,8 @@ class Conductor:
         match message:
             case SegmentHeard(segment):
                 self.memory = self.memory.heard(segment, len(segment.text))
+                event = None
+            case ClaimStopped():
                 event = None
             case Held():
                 event = None  # what was heard is told again when the reply is dropped, and otherwise does not matter

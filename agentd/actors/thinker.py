@@ -59,6 +59,7 @@ class ThinkerActor:
         self._thinker = self._thinkers[provider]
         self._reply: Reply | None = None
         self._said: list[str] = []
+        self._told: set[str] = set()
         self._mailbox.drain()
         async with open_jobs() as jobs:
             while True:
@@ -72,7 +73,7 @@ class ThinkerActor:
     async def _think(self, request: ThinkRequest) -> None:
         """One round. Cancelled: what was said stands, nothing more is reported."""
         if request.reply != self._reply:
-            self._reply, self._said = request.reply, []
+            self._reply, self._said, self._told = request.reply, [], set()
         began, first, number = trio.current_time(), None, request.next_segment
         tells, questions = list(request.tells), list[Segment]()
 
@@ -83,6 +84,7 @@ class ThinkerActor:
 
         async def tell() -> None:
             while tells:
+                self._told.add(tells[0].effect)
                 await speak(tells.pop(0))
 
         async def say(segment: Segment) -> None:
@@ -97,9 +99,11 @@ class ThinkerActor:
 
         async def utter(segment: Segment) -> None:
             await tell()
-            truth = self._truth(segment.text, request.effects)
+            truth = self._truth(segment.text, tuple(map(self._as_told, request.effects)))
             if truth is not None:
                 await self._report.send(ClaimStopped(request.reply, segment.text, trio.current_time()))
+                if truth in self._said:
+                    return
                 segment = replace(segment, text=truth, answer_from=None)
             self._said.append(segment.text)
             await speak(segment)
@@ -123,6 +127,10 @@ class ThinkerActor:
         await self._report.send(done)
         if not thought.proposals:
             await self._speaker.send(ReplyEnd(request.reply, number))
+
+    def _as_told(self, effect: Effect) -> Effect:
+        """Whoever hears a sentence of this reply has heard before what it told: then what is there is as good as kept."""
+        return replace(effect, state="kept") if effect.state == "open" and effect.id in self._told else effect
 
 
 def _takes_back(proposal: Proposal) -> bool:

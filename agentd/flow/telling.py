@@ -17,6 +17,11 @@ def changes(flow: Flow, tool: str) -> bool:
     return isinstance(flow.tools.get(tool), EffectTool)
 
 
+def vocabulary(flow: Flow) -> dict[str, frozenset[str]]:
+    """The words that tell what each tool does that changes the world: those of its name."""
+    return {name: frozenset(name.split("_")) for name in flow.tools if changes(flow, name)}
+
+
 def telling(flow: Flow, effect: Effect, mode: Mode, now: datetime) -> Line:
     """The sentence that the caller is owed about an effect; its `told` is the telling point."""
     tool = flow.tools[effect.tool]
