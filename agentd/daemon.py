@@ -35,7 +35,7 @@ from agentd.http.server import Door, MediaAdmission
 from agentd.http.socket import Socket
 from agentd.http.wire import Request, Response
 from agentd.janitor import Janitor
-from agentd.ledger.book import Book
+from agentd.ledger.book import Book, changes
 from agentd.ledger.codec import CallFacts
 from agentd.ledger.hands import Hands, NoHands
 from agentd.ledger.incidents import Census
@@ -303,7 +303,7 @@ class Daemon:
         """A call that is over: that it will be told of is on record before its call.json is there, and what is not settled is
         the janitor's. Shielded; it ends in any case, since no write waits for ever."""
         book = call.book if call else Book(facts.id)
-        told = record.end(outcome, call.conductor.memory if call else None)
+        told = record.end(outcome, call.conductor.memory if call else None, changes(Book(facts.id), book))
         if self._outbox.tells_calls:
             row = call_is_over(facts.id, told, len(book.rows), _wall().timestamp())
             unsettled = [replace(book, rows=(*book.rows, row))]

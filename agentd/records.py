@@ -19,7 +19,7 @@ from agentd.handoff.effects import settled, written
 from agentd.handoff.gist import Gist
 from agentd.handoff.packet import packet, spoken_summary
 from agentd.ledger.book import Book
-from agentd.messages import Logged
+from agentd.messages import Logged, RowChanged
 from telemetry.export import CallTrace
 from telemetry.transcript import Transcript
 
@@ -79,12 +79,15 @@ class CallRecord:
             )
         )  # fmt: skip
 
-    def end(self, outcome: str, memory: Memory | None) -> dict[str, Any]:
-        """The call is over: the rest of recording and transcript, and the root span. Answers what there is to tell of it."""
+    def end(self, outcome: str, memory: Memory | None, rows: tuple[RowChanged, ...] = ()) -> dict[str, Any]:
+        """The call is over: the rest of recording and transcript, and the root span. Answers what there is to tell of it.
+
+        `rows` are its effects as it left them: what the log did not live to tell of them is told here.
+        """
         self.sink.close()
-        for line in self._transcript.end():
+        for line in self._transcript.end(rows):
             self._folder.add_transcript(line)
-        self._trace.close(outcome, {})
+        self._trace.close(outcome, {}, rows)
         return {
             **self._known,
             "started": self._started.astimezone(UTC).isoformat(),

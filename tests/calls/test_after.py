@@ -74,11 +74,11 @@ class Office:
         case = await self.ledger.of_call(FACTS.id)
         return next((one for one in case.rows if one.id == name), None) if case else None
 
-    async def settles(self, name: str) -> Row:
-        """Wait until a row is settled or stuck."""
-        with trio.fail_after(120):
+    async def settles(self, name: str, look: float = 0.01) -> Row:
+        """Wait until a row is settled or stuck, looking every so many seconds."""
+        with trio.fail_after(12_000 * look):
             while not ((found := await self.row(name)) and (found.settled or found.stuck)):
-                await trio.sleep(0.01)
+                await trio.sleep(look)
         return found
 
 
@@ -97,6 +97,12 @@ async def office(store: Store, url: str, tools: Tools | None = None) -> AsyncIte
         nursery.start_soon(janitor.run)
         yield Office(janitor, ledger)
         nursery.cancel_scope.cancel()
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour passes: the janitor need not look every second of it."""
+    monkeypatch.setattr("agentd.janitor.LOOK_S", 20.0)
+    monkeypatch.setattr("agentd.janitor.RENEW_S", 20.0)
 
 
 def call_is_over() -> Row:
@@ -152,9 +158,10 @@ async def test_a_call_and_the_notice_of_its_effect_leave_under_keys_of_their_own
 async def test_a_notice_that_nobody_takes_stays_owed_until_an_operator_has_it_sent(
     store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
+    patient(monkeypatch)
     async with office(store, "") as at:
         at.leave(TOLD)
-        stuck = await at.settles("r1.notice")
+        stuck = await at.settles("r1.notice", look=5.0)
         assert (stuck.stuck, stuck.fact) == (True, Fact.SENT)
         assert "after.notice_url" in stuck.error
         assert (await at.settles("r1")).done
@@ -173,10 +180,11 @@ async def test_a_notice_that_nobody_takes_stays_owed_until_an_operator_has_it_se
 async def test_what_is_not_taken_is_posted_again_later_each_time_and_then_waits_for_a_human(
     store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
+    patient(monkeypatch)
     post = Post(monkeypatch, *[Unknown("it answered 503")] * 100)
     async with office(store, "https://desk.example") as at:
         at.leave(call_is_over())
-        assert (await at.settles(f"{FACTS.id}.webhook")).stuck
+        assert (await at.settles(f"{FACTS.id}.webhook", look=5.0)).stuck
         await trio.sleep(90)
     times = [at for at, _ in post.told()]
     pauses = [later - earlier for earlier, later in pairwise(times)]
