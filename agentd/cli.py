@@ -23,8 +23,10 @@ USAGE: Final = """usage: agentd COMMAND …
   effects             list | show ID | retry ID | resolve ID: what calls have done, and what waits for a human
                                                                          [--config FILE] [--out DIR]
   trace CALL          draw a call as a waterfall; CALL is an id, its beginning, or "last"   [--config FILE] [--out DIR]
-  flow graph NAME     a flow's diagram (Mermaid)
+  flow new NAME       write a flow to begin from, and its test           [--dir DIR]
   flow check NAME     what a flow holds, and what is wrong with it
+  flow chat NAME      talk to a flow by typing, and see its state and the ledger
+  flow graph NAME     a flow's diagram (Mermaid)
   turn graph          the turn machine's diagram (Mermaid)
   config show         the settings in force and where each comes from    (options as for serve)
 
@@ -91,11 +93,8 @@ def _run(argv: list[str]) -> int:
 
             settings, rest = _own(rest, "effects")
             return effects(rest, lambda: existing(settings))
-        case ["flow", "graph" | "check" as what, *rest]:
-            from agentd.flow import cli as flow
-
-            name = _argument(f"agentd flow {what}", "NAME", "a module's name, or the path of a .py file", rest)
-            return (flow.graph_main if what == "graph" else flow.check_main)([name])
+        case ["flow", "new" | "check" | "chat" | "graph" as what, *rest]:
+            return _flow(what, rest)
         case ["turn", "graph", *rest]:
             from agentd.turn.graph import main as graph
 
@@ -114,10 +113,31 @@ def _run(argv: list[str]) -> int:
             return 2
 
 
-def _argument(prog: str, name: str, what: str, argv: list[str]) -> str:
-    parser = argparse.ArgumentParser(prog=prog)
-    parser.add_argument("it", metavar=name, help=what)
-    return str(parser.parse_args(argv).it)
+_FLOW: Final[Mapping[str, str]] = {
+    "new": "Write a flow to begin from: NAME.py, with a tool that books and can let go, and test_NAME.py, which calls it up.",
+    "check": "Print what a flow holds, with warnings; exit code 1 and one sentence where it cannot work.",
+    "chat": "Talk to a flow by typing, on a ledger that is thrown away; what its tools do is done. Reads a pipe, too.",
+    "graph": "Print a flow's Mermaid diagram.",
+}
+
+
+def _flow(what: str, argv: list[str]) -> int:
+    """A command about a flow."""
+    from agentd.flow import cli as flow
+
+    parser = argparse.ArgumentParser(prog=f"agentd flow {what}", description=_FLOW[what])
+    if what == "new":
+        parser.add_argument("name", metavar="NAME", help="its module's name: small letters, digits and _")
+        parser.add_argument("--dir", type=Path, metavar="DIR", default=Path(), help="the folder to write to (here)")
+        given = parser.parse_args(argv)
+        return flow.new_main(given.name, given.dir)
+    parser.add_argument("name", metavar="NAME", help="a module's name, or the path of a .py file")
+    name: str = parser.parse_args(argv).name
+    if what == "chat":
+        from agentd.chat import chat_main
+
+        return chat_main(name)
+    return (flow.graph_main if what == "graph" else flow.check_main)([name])
 
 
 def _parser(prog: str, description: str, options: Sequence[str]) -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from agentd.flow.declare import FILLED, ends
 from agentd.flow.effects import EffectTool
 from agentd.flow.model import Flow
+from agentd.flow.tools import Tool
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -26,12 +27,19 @@ def report(flow: Flow) -> str:
         lines += [f"    {'all slots known' if trigger == FILLED else trigger} → {dest}" for trigger, dest in leads]
         lines += [f"    nobody takes it → {state.unreached}"] if state.unreached else []
         lines += [f"    asks {slot.name} ({slot.spoken.name}): {slot.ask}" for slot in flow.filled_by(state)]
-        lines += [
-            f"    uses {tool.name}({', '.join(tool.args.model_fields)}): {tool.summary or tool.kind}" for tool in state.tools
-        ]
+        lines += [f"    uses {_tool(tool)}" for tool in state.tools]
     lines += [f"  answers {', '.join(answer.name for answer in flow.answers)}"] if flow.answers else []
     lines += [f"  warning: {warning}" for warning in warnings(flow)]
     return "\n".join(lines) + "\n"
+
+
+def _tool(tool: Tool) -> str:
+    """A tool's class and arguments, what it needs and what follows from it, and what it is for."""
+    traits = [f"{tool.kind} {tool.name}({', '.join(tool.args.model_fields)})"]
+    if isinstance(tool, EffectTool):
+        traits += [f"needs {', '.join(tool.needs)}"] if tool.needs else []
+        traits += [f"then {tool.then}"] if tool.then else []
+    return ", ".join(traits) + (f": {tool.summary}" if tool.summary else "")
 
 
 def _count(things: Collection[object], name: str) -> str:

@@ -32,13 +32,22 @@ _VOCABULARY: dict[str, Any] = {
 
 
 def load(name: str | Path) -> Flow:
-    """The flow called `name`: `receptionist` for `flows.receptionist`, any module's name, or the path of a .py file.
+    """The flow called `name`: `receptionist` for `flows.receptionist`, any module's name, a .py file here, or the path of one.
 
     Raises FlowError, with file, state and mend, for whatever is wrong with it.
     """
+    return flow_of(module_of(name))
+
+
+def module_of(name: str | Path) -> ModuleType:
+    """The module that `load` finds under that name. Raises FlowError where it is not there, or fails to import."""
     text = str(name)
-    module = _from_file(Path(text)) if text.endswith(".py") or "/" in text else _from_name(text)
-    file = _short(module.__file__ or text)
+    return _from_file(Path(text)) if text.endswith(".py") or "/" in text else _from_name(text)
+
+
+def flow_of(module: ModuleType) -> Flow:
+    """The module's FLOW. Raises FlowError as `load`."""
+    file = _short(module.__file__ or module.__name__)
     found = getattr(module, "FLOW", None)
     if not isinstance(found, Flow):
         raise FlowError(
@@ -61,6 +70,8 @@ def _from_name(name: str) -> ModuleType:
             return importlib.import_module(full)
         except Exception as error:  # whatever the author's module raises is told to the author
             raise _broken(error, spec.origin) from error
+    if (here := Path(f"{name}.py")).is_file():
+        return _from_file(here)
     modules = pkgutil.iter_modules(importlib.import_module("flows").__path__)
     shipped = [module.name for module in modules if not module.ispkg]  # packages hold the flows' tools
     raise FlowError(f"there is no flow {name!r}.", mend=f"{closest(name, shipped)} A path ends in .py.")

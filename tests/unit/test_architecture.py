@@ -33,7 +33,8 @@ CHAIN: tuple[tuple[str, ...], ...] = (
     ("agentd.carriers", "agentd.http"),
     ("agentd.desk", "agentd.records", "agentd.extensions", "agentd.janitor", "agentd.outbox"),
     ("agentd.daemon",),
-    ("agentd.demo", "agentd.trace"),
+    ("agentd.demo", "agentd.trace", "agentd.testing"),
+    ("agentd.chat",),
     ("agentd.cli",),
     ("agentd.__main__",),
 )
@@ -60,6 +61,7 @@ MAY_IMPORT = {
     "agentd.simulate": (),
     "telemetry": ("agentd.messages",),
     "flows": ("agentd.flow", "agentd.errors"),
+    "flows.test_*": ("agentd.flow", "agentd.testing", "flows"),
 }
 """Rooms outside the chain: all that they may import of ours, apart from themselves."""
 
@@ -301,6 +303,8 @@ def test_the_source_keeps_the_law(law: Callable[[Source], Iterator[str]]) -> Non
         (against_the_import_law, "agentd/simulate/media.py", "from agentd import limits"),
         (against_the_import_law, "telemetry/spans.py", "from agentd.turn import machine"),
         (against_the_import_law, "flows/receptionist.py", "from agentd import settings"),
+        (against_the_import_law, "flows/receptionist.py", "from agentd.testing import beside"),
+        (against_the_import_law, "agentd/daemon.py", "from agentd.testing import Conversation"),
         (against_the_import_law, "agentd/misc.py", ""),
         (relative_imports, "agentd/call.py", "from . import limits"),
         (relative_imports, "agentd/call.py", "from .limits import CALL_S"),
@@ -338,6 +342,9 @@ def test_what_breaks_a_law_is_found(law: Callable[[Source], Iterator[str]], path
         ("agentd/simulate/media.py", "from agentd.simulate import line\nnursery.start_soon(f)"),
         ("telemetry/spans.py", "from agentd.messages import Frame\nfrom telemetry import names"),
         ("flows/booking.py", "from agentd.flow import State\nfrom flows import receptionist"),
+        ("flows/test_booking.py", "from agentd.testing import beside\nfrom flows import receptionist"),
+        ("agentd/testing/rig.py", "from agentd.janitor import Janitor\nfrom agentd.call import Call"),
+        ("agentd/chat.py", "from agentd.testing import Conversation"),
         ("agentd/call.py", "trio.open_memory_channel(limits.MAILBOX)\ntimer.start()"),
     ],
 )
