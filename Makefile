@@ -23,7 +23,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench soak crash clean
+.PHONY: help demo test lint lock sweep bench soak crash clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1 \2/p' Makefile | while read -r make target what; do \
@@ -41,6 +41,9 @@ lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+sweep: $(READY)  ## disturb a turn at every millisecond, for each class of tool (an hour)
+	@$(BIN)/python -m tests.laws.sweep
 
 bench: $(READY)  ## measure gaps, barge-ins, overhead and memory
 	@$(BIN)/python -m ops.bench
