@@ -505,12 +505,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class ThinkRequest:
-    """One round of a reply. Round 0 has the caller's words; later rounds have the outcomes of the round before.
+    """One round of a reply. Round 0 has the caller's words, and what was read for a reply that was dropped; later rounds have
+    the outcomes of the round before.
 
     `why`: reply (the caller spoke) | opening (greet) | silence (prompt number `prompt`) | misheard (there was speech but no
     words). `wall` is the local date and time as ISO 8601 with offset. `tells` are the machine's own sentences, spoken before
-    the round's; the reply's next segment has the index `next_segment`. `ask` is its question, spoken where the reply ends; the round asks
-    none then. `took` is what the ledger has taken the words for, as in `Ruled`.
+    the round's; the reply's next segment has the index `next_segment`. `ask` is its question, spoken where the reply ends; the
+    round asks none then. `took` is what the ledger has taken the words for, as in `Ruled`.
     """
 
     reply: Reply

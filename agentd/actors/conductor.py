@@ -281,9 +281,10 @@ class Conductor:
     def _note_tool(self, done: ToolDone) -> Event | None:
         """A tool's outcome; the machine hears of it when the round has all of them."""
         self.memory = self.memory.tool(done.outcome)
-        if done.reply != self._turn.reply or not self._reply.has_all(done.outcome):
+        if done.reply != self._turn.reply:
+            self._reply.serve(done.outcome)
             return None
-        return ToolsDone(done.reply, done.at)
+        return ToolsDone(done.reply, done.at) if self._reply.has_all(done.outcome) else None
 
     # ── The ledger ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

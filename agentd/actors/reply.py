@@ -15,6 +15,7 @@ from agentd.actors.lines import Lines
 from agentd.actors.memory import Memory
 from agentd.actors.ports import Ports
 from agentd.flow.model import Flow
+from agentd.flow.telling import changes
 from agentd.messages import Audio, FlowState, Outcome, ReplyEnd, RoundDone, RunTool, Segment, TakeBack, ThinkRequest, UseTool
 from agentd.turn.commands import Line, Say, Think, Why
 
@@ -29,6 +30,8 @@ class ReplyAtHand:
         self._flow, self._ports, self._lines, self._effects, self._wall = flow, ports, lines, effects, wall
         self.took = ""
         """What the ledger has taken the caller's words for."""
+        self._late: tuple[Outcome, ...] = ()
+        self._given = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -55,6 +58,7 @@ class ReplyAtHand:
         """Ask the thinker for the next round."""
         think, now, number = self._think, self._now(), self._next
         self._next += 1
+        self._given = 0 if number else len(self._late)
         self._ports.thinker.send_nowait(
             ThinkRequest(
                 think.reply,
@@ -64,7 +68,7 @@ class ReplyAtHand:
                 think.sure,
                 memory.flow,
                 memory.conversation,
-                self._outcomes,
+                self._outcomes if number else self._late,
                 think.prompt,
                 self._index,
                 self._wall().isoformat(),
@@ -80,6 +84,7 @@ class ReplyAtHand:
         refused = {id(outcome.proposal) for outcome in outcomes}
         self._tools = tuple(p for p in done.proposals if isinstance(p, UseTool | TakeBack) and id(p) not in refused)
         self._outcomes, self._index, self.said = outcomes, done.next_segment, len(done.said)
+        self._late = self._late[self._given :]
         self._refusals += any(isinstance(outcome.proposal, UseTool) for outcome in outcomes)
         if not done.told:
             self._effects.forget_queued()
@@ -100,6 +105,11 @@ class ReplyAtHand:
         self._outcomes = (*self._outcomes, outcome)
         self._tools = tuple(tool for tool in self._tools if tool is not outcome.proposal)
         return not self._tools
+
+    def serve(self, late: Outcome) -> None:
+        """Take the outcome of a tool whose reply was dropped: the next reply has what was read. Of effects there are lines."""
+        if isinstance(late.proposal, UseTool) and not changes(self._flow, late.proposal.tool):
+            self._late = (*self._late, late)
 
     # ── The flow's own lines ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,15 +1,27 @@
-"""A flow with one tool of each class, and the world that they change, for scripted calls."""
+"""A flow with a tool of each class, the world that they change, and a ledger, for scripted calls."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import pytest
 import trio
 
 from agentd.flow import State, When, compensable, deferred, held, pivot
 from agentd.flow.context import Context
 from agentd.flow.model import Flow
+from agentd.ledger.ledger import Ledger
+from agentd.ledger.row import Row
+from agentd.ledger.store import open_store
+from agentd.ledger.vault import open_vault
+from agentd.offload import Inline
+from tests.calls.harness import Scene, telephone_call
+from tests.calls.script import Script
 
 
 @dataclass
@@ -108,3 +120,33 @@ def flow(world: World) -> Flow:
         goodbye="thanks for calling goodbye",
         apology="I am sorry something broke",
     )
+
+
+@contextmanager
+def open_ledger(directory: Path) -> Iterator[Ledger]:
+    """A ledger on SQLite, in a directory of its own."""
+    file = directory / "ledger.sqlite"
+    store = open_store(f"sqlite:///{file}", open_vault("", file))
+    yield Ledger(store, Inline())
+    store.close()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A test's own ledger."""
+    with open_ledger(tmp_path) as ledger:
+        yield ledger
+
+
+@asynccontextmanager
+async def call(world: World, ledger: Ledger, script: Script, **how: Any) -> AsyncIterator[Scene]:
+    """A call of the flow above that was greeted; `how` as in `telephone_call`."""
+    async with telephone_call(flow(world), script, ledger=ledger, **how) as scene:
+        await scene.phone.quiet()
+        yield scene
+
+
+async def rows(ledger: Ledger) -> list[Row]:
+    """The call's rows as they are on record."""
+    case = await ledger.of_call("call-1")
+    return list(case.rows) if case else []

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
-import pytest
 import trio
 
 from agentd.ledger.ledger import Ledger
-from agentd.ledger.row import Row, Verdict
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.row import Verdict
 from agentd.messages import TakeBack, ThinkRequest, UseTool
-from agentd.offload import Inline
-from tests.calls.effects import World, flow
-from tests.calls.harness import Scene, telephone_call
+from tests.calls.effects import World, call, rows
 from tests.calls.script import Round, Script, tool
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}", open_vault("", tmp_path / "ledger.sqlite"))
-    yield Ledger(store, Inline())
-    store.close()
-
-
-@asynccontextmanager
-async def call(world: World, ledger: Ledger, script: Script) -> AsyncIterator[Scene]:
-    async with telephone_call(flow(world), script, ledger=ledger) as scene:
-        await scene.phone.quiet()
-        yield scene
-
-
-async def rows(ledger: Ledger) -> list[Row]:
-    case = await ledger.of_call("call-1")
-    return list(case.rows) if case else []
-
 
 BOOK = {"book tuesday": (Round(proposals=tool("book", day="tuesday")), Round("anything else?"))}
 
@@ -193,5 +164,4 @@ async def test_what_was_kept_can_be_taken_back(autojump_clock: trio.testing.Mock
         await scene.phone.quiet(1.0)
         scene.phone.say("cancel my appointment")
         await scene.phone.quiet(1.0)
-        print(scene.phone.sentence())
     assert world.net() == {}

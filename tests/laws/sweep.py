@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -32,8 +31,6 @@ from agentd.ledger.events import Answer, Ask, Done
 from agentd.ledger.hands import Hands
 from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import SPOKEN, Kind, Row
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
 from agentd.messages import (
     LedgerMoved,
     Listen,
@@ -53,7 +50,7 @@ from agentd.messages import (
 )
 from agentd.offload import Inline
 from agentd.providers.base import Thought
-from tests.calls.effects import World, flow
+from tests.calls.effects import World, flow, open_ledger
 from tests.calls.harness import NOON, RATE, Scene, telephone_call, until
 from tests.fakes import speech
 from tests.laws.sweep_table import FIRST, SECOND, Class, Fate, Stage, Words, fate
@@ -300,13 +297,16 @@ def faults(point: Point, played: Played) -> list[str]:
 
 
 def _unheard(point: Point, played: Played) -> list[str]:
-    """What is kept was heard: its value was on the loudspeaker, and before the voice of who agreed to it."""
+    """What is kept was heard: its value was on the loudspeaker, and before the voice of who agreed to it.
+
+    The switch plays by frames, and says so of a whole one when it begins.
+    """
     act, faults = ACTS[point.of], list[str]()
     for row in played.rows:
         if row.kept and row.kind in SPOKEN and row.why in {"told", "assent", "yes"} and row.kind is not Kind.TAKE_BACK:
             value = str(json.loads(row.args)[act.name])
             ends = [at + len(speech.speak(word, RATE)) // 2 for at, word in played.spoken if word.strip(".,?") == value]
-            if not ends or (row.why != "told" and ends[0] > point.at * RATE * MS):
+            if not ends or (row.why != "told" and ends[0] > (point.at * MS + TICK) * RATE):
                 faults.append(f"{value} is kept ({row.why}) and was heard at {ends}")
     return faults
 
@@ -394,15 +394,6 @@ def every_millisecond(of: Class, words: Words, dialect: str, ledger: Ledger) -> 
 
 
 # ── By hand ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def open_ledger(directory: Path) -> Iterator[Ledger]:
-    """A ledger of its own."""
-    file = directory / "ledger.sqlite"
-    store = open_store(f"sqlite:///{file}", open_vault("", file))
-    yield Ledger(store, Inline())
-    store.close()
 
 
 def play_all(job: tuple[Class, Words, str]) -> tuple[int, list[str]]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 import pytest
 
 from agentd.ledger.ledger import Ledger
-from tests.laws.sweep import DIALECTS, Point, arrivals, faults, grid, near_events, open_ledger, play
+from tests.laws.sweep import DIALECTS, Point, arrivals, faults, grid, near_events, play
 from tests.laws.sweep_table import Class, Words
 
 EVERY = [pytest.param(of, words, id=f"{of.name}-{words.name}") for of in Class for words in Words]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with open_ledger(tmp_path) as ledger:
-        yield ledger
 
 
 def check(points: Iterable[Point], ledger: Ledger) -> None:
