@@ -54,7 +54,10 @@ class Record(Protocol):
         """The call is over, and its rows know. Raises as `write`. Cancelled: it may be on record."""
 
     async def may_send(self, seconds: float) -> bool:
-        """Whether the rows will still be ours when a request of so many seconds is over. Cancelled: nothing has changed."""
+        """Whether the rows will still be ours when a request of so many seconds is over. Raises LedgerDown.
+
+        Cancelled: nothing has changed.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,11 @@ class Driver:
 
     async def _sent(self, row: Row, ask: Ask) -> Answer:
         """Cancelled: as `_request`."""
-        if not await self._record.may_send(row.traits.timeout):
-            return NotSent("this process may be about to lose its rows")
-        return await self._hands.send(row, ask)
+        try:
+            ours = await self._record.may_send(row.traits.timeout)
+        except LedgerDown as down:
+            return NotSent(str(down))
+        now = self.book.row(row.id)
+        if ask is Ask.DO and now is not None and now.dropped and now.sends == 1:
+            return NotSent("it was let go while it waited")
+        return await self._hands.send(row, ask) if ours else NotSent("this process may be about to lose its rows")

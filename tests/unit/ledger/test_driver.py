@@ -24,6 +24,7 @@ from agentd.ledger.events import (
     Played,
     Proposed,
     Release,
+    Retracted,
     Says,
     Tell,
     Unknown,
@@ -40,7 +41,7 @@ class Paper:
     log: list[str]
     error: Exception | None = None
     delay: float = 0.0
-    sends: bool = True
+    sends: bool | LedgerDown = True
     rows: dict[str, Row] = field(default_factory=dict)
 
     async def write(self, rows: Sequence[Row]) -> None:
@@ -54,6 +55,8 @@ class Paper:
         self.log.append("end")
 
     async def may_send(self, seconds: float) -> bool:
+        if isinstance(self.sends, LedgerDown):
+            raise self.sends
         return self.sends
 
 
@@ -195,8 +198,17 @@ async def test_who_waits_too_long_for_a_resource_is_told_busy(rig: Rig, autojump
     assert "send b do" not in rig.log
 
 
-async def test_a_process_that_may_lose_its_rows_sends_nothing(rig: Rig, autojump_clock: MockClock) -> None:
-    rig.paper.sends = False
+async def test_what_was_let_go_while_it_waited_for_a_resource_is_never_sent(rig: Rig, autojump_clock: MockClock) -> None:
+    after = await rig.run(book("a", "1", "calendar"), book("b", "2", "calendar"), Retracted("b"))
+    assert [line for line in rig.log if line.startswith("send")] == ["send a do"]
+    assert [row.fact for row in after.rows] == [Fact.THERE, Fact.ABSENT]
+
+
+@pytest.mark.parametrize("sends", [False, LedgerDown("no answer within 2 s")])
+async def test_a_process_that_may_lose_its_rows_sends_nothing(
+    rig: Rig, autojump_clock: MockClock, sends: bool | LedgerDown
+) -> None:
+    rig.paper.sends = sends
     await rig.run(book())
     assert not [line for line in rig.log if line.startswith("send")]
 
