@@ -21,7 +21,7 @@ from agentd.flow.model import Flow
 from agentd.flow.telling import changes, label
 from agentd.ledger.events import Answer, Done, Found, No, NotSent, Unknown
 from agentd.ledger.row import Kind, Row
-from agentd.messages import ActorRestarted, Logged, Outcome, ToolDone, UseTool
+from agentd.messages import ActorRestarted, Logged, Outcome, ReplyHeard, Said, ToolDone, UseTool
 from agentd.testing.conversation import Conversation, Unheard
 from agentd.testing.placing import place
 from agentd.testing.rig import Asked
@@ -32,7 +32,7 @@ WIDTH: Final = 100
 MARGIN: Final = 8
 """Columns of who speaks, or what is told."""
 
-COLUMNS: Final = (("fact", 12), ("verdict", 9), ("told", 9), ("why", 18))
+COLUMNS: Final = (("fact", 11), ("verdict", 9), ("told", 9), ("why", 17))
 """What is shown of a row behind its name, and how wide."""
 
 HELP: Final = """Type what the caller says. Time stands still meanwhile: the agent's reply is in the air, and heard out first.
@@ -78,6 +78,10 @@ class Chat:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._shown: list[str] = []
+        self._parts: list[Said] = []
+        """What was heard of the reply so far."""
+        self._heard = ""
+        """The same, to be shown before what comes of it."""
 
     async def call(self, call: Conversation) -> None:
         """The caller's part. Cancelled: the call is cut."""
@@ -110,7 +114,9 @@ class Chat:
                 await self._call.says(line)
                 self._show_reply()
             case _ if self._call.in_the_air:
-                await self._hear_out()
+                await self._call.hears()
+                self._show_heard()
+                self._show_changes()
             case _:
                 await self._call.stays_silent()
                 self._show_reply()
@@ -118,26 +124,21 @@ class Chat:
     # ── What the caller does ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def _hear_out(self) -> None:
-        """Show what has changed by it, too. Cancelled: the reply is heard in part."""
+        """Show what comes of it, if anything does. Cancelled: the reply is heard in part."""
         if self._call.in_the_air:
             await self._call.hears()
-            if self._shown != self._standing():
-                _say("heard", "all of it")
-                self._show_standing()
+            self._show_changes()
+            self._heard = ""
 
     async def _cut_in(self, word: str, text: str) -> None:
         """Cancelled: the text may be said in part."""
         if not self._call.in_the_air:
             raise Unheard("the reply was heard out already")
-        before = len(self._call.conversation)
-        await self._call.cuts_in(word, text)
-        lines = self._call.conversation[before:]
-        heard = [line for line in lines if line.who == "agent"]
-        if any(line.who == "caller" for line in lines):
-            _say("heard", " ".join(line.text for line in heard) + (" —" if heard and heard[-1].cut else ""))
+        if await self._call.cuts_in(word, text):
+            self._show_heard()
             self._show_reply()
         else:
-            _say("heard", "that was taken for nothing: the agent goes on")
+            _say("heard", "that stops nobody: the agent goes on")
 
     async def _leave(self, *, at_once: bool) -> None:
         """Cancelled: the call is cut."""
@@ -152,13 +153,36 @@ class Chat:
         """Show what tools are asked, as they are, and what breaks."""
         match seen:
             case Asked(row, ask, answer):
-                _say("tool", f"{self._name(row, part_of(row, ask))}: {_answered(answer)}")
+                self._show("tool", f"{self._name(row, part_of(row, ask))}: {_answered(answer)}")
             case Logged(event=ToolDone(outcome=Outcome(UseTool(_, tool, args), status, result, why))):
                 if status == "refused" or not changes(self._flow, tool):
                     given = ", ".join(f"{name} {self._said(name, value)}" for name, value in args.items())
-                    _say("tool", f"{tool}{f' ({given})' if given else ''}: {why or _plain(result)}")
+                    self._show("tool", f"{tool}{f' ({given})' if given else ''}: {why or _plain(result)}")
             case Logged(event=ActorRestarted(actor, why)):
-                _say("broken", f"the {actor}: {why}")
+                self._show("broken", f"the {actor}: {why}")
+            case Logged(event=ReplyHeard()):
+                self._heard = "all of it"
+        if isinstance(seen, Logged):
+            self._note_heard(seen.lines)
+
+    def _note_heard(self, lines: tuple[Said, ...]) -> None:
+        """A reply that is cut is heard in part when the caller's own words are taken."""
+        for line in lines:
+            if line.who == "agent":
+                self._parts.append(line)
+            elif line.who == "caller":
+                if self._parts and self._parts[-1].cut:
+                    self._heard = " ".join(part.text for part in self._parts) + " —"
+                self._parts.clear()
+
+    def _show(self, what: str, text: str) -> None:
+        self._show_heard()
+        _say(what, text)
+
+    def _show_heard(self) -> None:
+        if self._heard:
+            _say("heard", self._heard)
+        self._heard = ""
 
     def _show_reply(self) -> None:
         if self._call.reply:
@@ -170,12 +194,20 @@ class Chat:
         for line in self._shown:
             print(line)
 
+    def _show_changes(self) -> None:
+        """What has become of a reply, once it was heard."""
+        before, self._shown = self._shown, self._standing()
+        changed = [line for line in self._shown if line not in before]
+        if changed:
+            self._show_heard()
+        for line in changed:
+            print(line)
+
     def _show_end(self) -> None:
         target = self._call.transferred
         where = f", to {target} ({self._flow.transfers.get(target, '')})" if target else ""
         _say("over", f"{self._call.outcome}{where}")
-        if self._shown != self._standing():
-            self._show_standing()
+        self._show_changes()
 
     def _standing(self) -> list[str]:
         """Where the flow stands, and the ledger."""

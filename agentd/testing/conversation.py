@@ -132,14 +132,16 @@ class Conversation:
         await self.hears()
         await self._speak(text)
 
-    async def cuts_in(self, after: str, text: str) -> None:
+    async def cuts_in(self, after: str, text: str) -> bool:
         """Say something over the agent's reply, as soon as these words of it were heard; else as `says`.
 
-        As on a phone, the agent stops a fifth of a second later: a short word more may be heard. Raises Unheard as `hears`.
-        Cancelled: as `says`.
+        As on a phone, the agent stops a fifth of a second later: a short word more may be heard. Answers whether it did; it
+        goes on after an "uh-huh". Raises Unheard as `hears`. Cancelled: as `says`.
         """
         await self.hears(after)
+        before = self._reply
         await self._speak(text)
+        return self._reply != before
 
     async def hears(self, upto: str = "") -> str:
         """Hear the agent out, and answer what was heard of its reply; or hear it up to these words.
