@@ -120,13 +120,15 @@ class Call:
             hang_up=around.hang_up,
             memory=around.memory,
         )
+        # What is under way when the call ends gets its answer.
+        patience = 2 * limits.SETTLE_S + limits.SHUTDOWN_S + max((tool.timeout for tool in flow.tools.values()), default=0.0)
         self._supervisor = Supervisor(
             (
                 ChildSpec("transport", self.transport.run, Restart.SIGNIFICANT),
                 ChildSpec("listener", listener.run, Restart.RESTARTED, len(engines.recognizers)),
                 ChildSpec("thinker", thinker.run, Restart.RESTARTED, len(engines.thinkers)),
                 ChildSpec("speaker", speaker.run, Restart.RESTARTED, len(engines.voices)),
-                ChildSpec("tools", self._tools.run, Restart.SIGNIFICANT, shutdown=limits.SETTLE_S + limits.SHUTDOWN_S),
+                ChildSpec("tools", self._tools.run, Restart.SIGNIFICANT, shutdown=patience),
                 ChildSpec("conductor", self.conductor.run, Restart.SIGNIFICANT),
             ),
             report.send,

@@ -127,6 +127,8 @@ class Daemon:
                 jobs.start(self._obey, signals, door, life)
                 ready()
                 await door.serve(listeners)
+                with trio.move_on_after(LEAVE_S):
+                    await self._janitor.quiet()
         return not life.cancelled_caught
 
     def _make_janitor(self, ledger: Ledger) -> Janitor:

@@ -14,7 +14,7 @@ from typing import Final
 import trio
 
 from agentd.actors.kit import Jobs, open_jobs
-from agentd.errors import Fenced, LedgerDown
+from agentd.errors import Fenced, InternalBug, LedgerDown
 from agentd.ledger import driver
 from agentd.ledger.book import Book, changes
 from agentd.ledger.codec import CallFacts, Case
@@ -33,13 +33,16 @@ RENEW_S: Final = 1.0
 LOOK_S: Final = 1.0
 """How often dead owners and orders are looked for."""
 
+QUIET_S: Final = 0.05
+"""How often a daemon that goes looks whether all is settled."""
+
 ERASE_S: Final = 3600.0
 """How often old arguments are erased; their age is counted in days."""
 
 
 def waits(case: Case) -> bool:
     """Whether all that is left of a call waits for humans."""
-    return all(row.settled or row.stuck for row in case.rows)
+    return Book(case.call.id, case.rows, over=True).settled
 
 
 class Janitor:
@@ -61,6 +64,8 @@ class Janitor:
         self._ledger, self._hands, self._is_live, self._wall = ledger, hands, is_live, wall
         self._count, self._moved, self._erase_days = count, moved, erase_days
         self._drivers: dict[str, Driver] = {}
+        self._broken: set[str] = set()
+        """Calls that only a human can settle, since a law of ours broke in them."""
         self._adopted: list[tuple[CallFacts, Book]] = []
         self._wake = trio.Event()
 
@@ -68,6 +73,11 @@ class Janitor:
         """Take the book of a call that is over and is not settled. Never waits."""
         self._adopted.append((facts, book))
         self._wake.set()
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way. Cancelled: nothing has changed."""
+        while self._drivers or self._adopted:  # noqa: ASYNC110 — it ends by many hands
+            await trio.sleep(QUIET_S)
 
     async def run(self) -> None:
         """Settle until cancelled. Cancelled: what is under way is unknown, and is taken up again by whoever comes next."""
@@ -94,18 +104,21 @@ class Janitor:
         adopted = {facts.id for facts, _ in self._adopted}
         cases = [case for case in found if case.call.id not in adopted and not self._is_live(case.call.id)]
         for case in cases:
-            if case.call.id not in self._drivers and not (case.call.ended and waits(case)):
+            in_hand = case.call.id in self._drivers or case.call.id in self._broken
+            if not in_hand and not (case.call.ended and waits(case)):
                 await self._take_up(jobs, case)
+        live = {row.id for case in found if self._is_live(case.call.id) for row in case.rows}
         for order in await self._ledger.orders():
-            await self._obey(order, cases, jobs)
+            if order.row not in live:
+                await self._obey(order, cases, jobs)
         self._count(await self._ledger.census())
 
     async def _obey(self, order: Order, cases: Collection[Case], jobs: Jobs) -> None:
-        """Carry out an operator's order; that of a live call waits for its end. Cancelled: it may be carried out again."""
+        """Carry out an operator's order, once its call is over. Cancelled: it may be carried out again."""
         case = next((case for case in cases if any(row.id == order.row for row in case.rows)), None)
         at = None if case is None else self._drivers.get(case.call.id) or await self._take_up(jobs, case)
         if at is None:
-            outcome = "there is nothing to do: it is settled, or its call is not over"
+            outcome = "there is nothing to do: it is settled"
         else:
             at.post(Retried(order.row) if order.verb is Verb.RETRY else Resolved(order.row, order.has, order.why))
             outcome = "taken up"
@@ -131,6 +144,7 @@ class Janitor:
             await at.recover(self._wall().timestamp())
             at.finish()
             await at.run()
+            del self._drivers[facts.id]  # from here on an order finds another driver
             for row in at.book.rows:
                 if row.stuck:
                     log.error("call %s: nobody knows what became of %s: agentd effects show %s", facts.id, row.tool, row.id)
@@ -138,8 +152,12 @@ class Janitor:
                 await self._ledger.page(facts).end()
         except (LedgerDown, Fenced) as error:
             log.warning("call %s is settled later, or by another process: %s", facts.id, error)
+        except InternalBug:
+            log.exception("call %s cannot be settled", facts.id)  # the others can
+            self._broken.add(facts.id)
         finally:
-            del self._drivers[facts.id]
+            if self._drivers.get(facts.id) is at:
+                del self._drivers[facts.id]
 
     async def _hear(self, report: driver.Report) -> None:
         """Cancelled: nothing is left behind."""

@@ -90,6 +90,9 @@ HOLD_TTL_S: Final = 45.0
 CALL_S: Final = 3600.0
 """The longest call: beyond an hour it is a forgotten handset."""
 
+OBJECTION_S: Final = 3.0
+"""The line is gone in the middle of the caller's words; so long we wait to know them, since they may take something back."""
+
 SETTLE_S: Final = 2.0
 """When a call is over its effects have this long to be settled at once; the janitor settles what is left."""
 

@@ -42,6 +42,7 @@ from agentd.messages import (
     Partial,
     Record,
     Release,
+    ReplyHeard,
     Resume,
     Retract,
     RoundDone,
@@ -80,13 +81,10 @@ from agentd.turn.commands import (
     describe,
 )
 from agentd.turn.timing import Timing
-from agentd.turn.value import Turn
+from agentd.turn.value import State, Turn
 
 LAST_WORDS_S: Final = 0.5
 """The call is over; the transport still tells what was heard of the reply that was cut."""
-
-OBJECTION_S: Final = 3.0
-"""The line is gone in the middle of the caller's words; so long we wait to know them, since they may take something back."""
 
 
 class Conductor:
@@ -126,6 +124,7 @@ class Conductor:
         self._consent = False
         self._caller_turn = 0
         self._decided = False
+        self._entered = False
         self.outcome = ""
 
     async def run(self, provider: int) -> None:
@@ -152,7 +151,7 @@ class Conductor:
     async def _hear_out(self, onset: SpeechOnset) -> None:
         """What the caller was saying when the line went may take something back. Cancelled: it is not known."""
         self._ports.listener.send_nowait(FinishSpeech())
-        with trio.move_on_after(OBJECTION_S):
+        with trio.move_on_after(limits.OBJECTION_S):
             while self._onset is onset:
                 message = await self._mailbox.receive()
                 self._handle(message)
@@ -175,7 +174,11 @@ class Conductor:
             case Stopped(_, segment, chars):
                 self.memory = self.memory.heard(segment, chars).dropped()
                 self._stops_owed -= 1
+                self._enter()
                 event = None
+            case ReplyHeard(reply) if reply == self._turn.reply:
+                self._enter()
+                event = message
             case RoundDone():
                 event = self._settle(message) if message.reply == self._turn.reply else None
             case ToolDone():
@@ -209,10 +212,21 @@ class Conductor:
         match message:
             case SpeechOnset():
                 self._onset = message
-            case UtteranceEnded():
-                self._onset = None
+                if self._is_last_word():
+                    self._effects.freeze()
+            case UtteranceEnded(text=text):
+                onset, self._onset = self._onset, None
+                if self._is_last_word() and text and onset is not None:
+                    self._effects.rule(self._turn.reply, text, onset.pos)
+                elif self._is_last_word():
+                    self._effects.thaw()
             case Partial(text=text) if text and self._turn.frozen:
                 self._effects.freeze()
+
+    def _is_last_word(self) -> bool:
+        """Nothing that is said stops these words any more; it may still take back what they tell."""
+        turn = self._turn
+        return turn.state is State.TRANSFERRING or (turn.state is State.CLOSING and (turn.final or turn.leaving))
 
     def _step(self, message: object, event: Event | None) -> None:
         before, commands = self._turn, tuple[Command, ...]()
@@ -299,14 +313,21 @@ class Conductor:
         return self._waited()
 
     def _note_state(self, before: str) -> None:
-        """An effect that the flow's state does not list any more was forgotten; at its end it is told first."""
-        state = self._flow.state(self.memory.flow)
-        if state.name != before and not self._flow.over(self.memory.flow):
-            self._effects.tell(ledger.Entered(frozenset(tool.name for tool in state.tools)))
+        """The flow may be in another state: what the reply at hand still tells of the former one is told first."""
+        self._entered = self._entered or self.memory.flow.state != before
+        if self._turn.state is State.LISTENING:
+            self._enter()
+
+    def _enter(self) -> None:
+        """An effect that the flow's state does not list any more was forgotten; at the flow's end it is told first."""
+        if self._entered and not self._flow.over(self.memory.flow):
+            tools = self._flow.state(self.memory.flow).tools
+            self._effects.tell(ledger.Entered(frozenset(tool.name for tool in tools)))
+        self._entered = False
 
     def _note_ruling(self, message: LedgerDown | Ruled) -> Event | None:
         if isinstance(message, Ruled):
-            self._rulings_owed -= 1
+            self._rulings_owed = max(0, self._rulings_owed - 1)  # of last words nobody waits for it
             self._reply.took = message.took or self._reply.took
             return None
         self._effects.down, self._effects.busy = True, False

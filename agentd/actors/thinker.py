@@ -140,6 +140,6 @@ def _takes_back(proposal: Proposal) -> bool:
 
 def _bounded(segment: Segment) -> Segment:
     """A segment of one breath: what is longer is cut at a word."""
-    if len(segment.text) <= limits.SEGMENT_CHARS:
+    if segment.effect or len(segment.text) <= limits.SEGMENT_CHARS:
         return segment
     return replace(segment, text=segment.text[: limits.SEGMENT_CHARS].rsplit(" ", 1)[0] + _CUT)

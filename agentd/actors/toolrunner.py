@@ -98,7 +98,10 @@ class ToolRunner:
                     await self._left.wait()
 
     async def _work(self) -> None:
-        """Shielded, since a request that is cut leaves its outcome unknown: it ends when told, within `limits.SETTLE_S`."""
+        """Shielded: it ends when told, within `limits.SETTLE_S`, or when the requests under way have their answers.
+
+        Cancelled: as `run`.
+        """
         try:
             with trio.CancelScope(shield=True):
                 async with open_jobs() as self._jobs:
@@ -133,9 +136,12 @@ class ToolRunner:
         self._driver.finish()
         with trio.move_on_after(limits.SETTLE_S):
             await self._driven.wait()
-            if self._driver.book.rows and not self._driver.fenced:
-                with suppress(LedgerError, Fenced):  # then the janitor finds it, and ends it
-                    await self._record.end()
+        if not self._driven.is_set():
+            with trio.move_on_after(self._driver.waits_for):  # a request that is cut leaves its outcome unknown
+                await self._driven.wait()
+        if self._driven.is_set() and self._driver.book.rows and not self._driver.fenced:
+            with suppress(LedgerError, Fenced):  # then the janitor finds it, and ends it
+                await self._record.end()
 
     # ── Orders ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

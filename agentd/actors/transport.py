@@ -158,13 +158,13 @@ class Transport:
         finally:
             with trio.move_on_after(limits.CLOSE_S, shield=True):
                 await self._socket.close(1000 if self._closing is None else self._closing)
-        with trio.move_on_after(limits.CLOSE_S):
+        with trio.move_on_after(limits.CLOSE_S + limits.OBJECTION_S):
             now = trio.current_time()
             # What the conductor would ask for next, told at once: nobody takes orders any more.
             await self._tell(self._playout.abandon(self._playout.epoch + 1, now, self._pos))
             await self._report.send(MediaStopped(trio.current_time(), "closed_by_us" if self._closing == 1000 else reason))
             # The conductor ends the call; ending it here first would cut its record short.
-            await trio.sleep(limits.CLOSE_S)
+            await trio.sleep_forever()
 
     async def _refuse(self, group: BaseExceptionGroup[PeerError]) -> str:
         error = group.exceptions[0]

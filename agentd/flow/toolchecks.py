@@ -164,6 +164,12 @@ def _effect(flow: Flow, tool: EffectTool) -> Iterator[FlowError]:
     triggers = {when.trigger for when in flow.transitions}
     if tool.then and tool.then not in triggers:
         yield FlowError(f"then={tool.then!r} is no trigger of the flow", where=where, mend=closest(tool.then, triggers))
+    if tool.then and tool.traits.keep_on != "yes":
+        yield FlowError(
+            "then= moves the flow when nobody speaks: it is kept a moment after it was told",
+            where=where,
+            mend='let the caller say yes to it (a held tool, a pivot), or write When(FILLED, "…", "…").',
+        )
     yield from _named(tool, "resource", tool.resource, set(tool.args.model_fields))
 
 

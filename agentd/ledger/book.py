@@ -50,7 +50,8 @@ class Book:
     @property
     def busy(self) -> bool:
         """Whether a kept effect is on its way to be done."""
-        return any(row.kind in SPOKEN and row.kept and row.in_flight and not row.stuck for row in self.rows)
+        waited_for = (row for row in self.rows if row.kind in SPOKEN and row.kind is not Kind.DEFERRED and not row.stuck)
+        return any(row.kept and row.in_flight and row.tries <= 1 for row in waited_for)
 
     @property
     def settled(self) -> bool:

@@ -103,6 +103,7 @@ class Driver:
         self._wake = trio.Event()
         self._deadlines: dict[tuple[Clock, str], float] = {}
         self._resources: dict[str, trio.Lock] = {}
+        self._requests: list[str] = []
         self.fenced = False
         """The rows belong to another process now: nothing is done any more."""
 
@@ -208,11 +209,21 @@ class Driver:
             case _:
                 await self._report(action)
 
+    @property
+    def waits_for(self) -> float:
+        """The longest timeout of the requests that are under way, in seconds; 0 where there is none."""
+        return max((row.traits.timeout for row in self.book.rows if row.id in self._requests), default=0.0)
+
     async def _request(self, name: str, ask: Ask) -> None:
         """One request, and its answer as an event. Cancelled: no answer, so that its outcome is not known."""
         row = self.book.row(name)
-        if row is not None and not self.fenced:
+        if row is None or self.fenced:
+            return
+        self._requests.append(name)
+        try:
             self.post(Answered(name, ask, await self._ask(row, ask)))
+        finally:
+            self._requests.remove(name)
 
     async def _ask(self, row: Row, ask: Ask) -> Answer:
         """One at a time on a resource. Cancelled: as `_request`."""

@@ -139,7 +139,7 @@ class Rules(Draft):
                     self._drop(row, Why.RETRACTED, aware=True)
             case Entered(tools):
                 for row in self.book.rows:
-                    if row.open and row.kind in SPOKEN and row.tool not in tools:
+                    if row.open and row.kind in SPOKEN and row.tool not in tools and not self.being_told(row):
                         self._drop(row, Why.LEFT)
             case Ended():
                 self.set(over=True, frozen=False, tellings=())
@@ -325,7 +325,8 @@ class Rules(Draft):
                 row = self.put(row, fact=Fact.THERE, sends=0, tries=0, result=answer.result, expires=expires, stale=unsure)
                 if row.kind is Kind.HELD and answer.lasts:
                     self.arm(Clock.EXPIRES, row.id, answer.lasts)
-                    self.arm(Clock.STALE, row.id, max(0.0, answer.lasts - ASK_MARGIN_S))
+                    if row.open:
+                        self.arm(Clock.STALE, row.id, max(0.0, answer.lasts - ASK_MARGIN_S))
                 self._got(row)
 
     def _got(self, row: Row) -> None:

@@ -41,6 +41,10 @@ class Actions(Draft):
         self._set(utterance=False)
         self._thaw(confirmed=False)
 
+    def forget_utterance(self, event: Event) -> None:
+        """The key is what counts; what is being said is waited for with it."""
+        self._set(utterance=False)
+
     def await_silence(self, event: Event) -> None:
         """Nothing was said: wait for the caller again. A cough does not put off the prompt."""
         self._disarm(Timer.STUCK)
@@ -56,9 +60,10 @@ class Actions(Draft):
     def _take(self, text: str, *, sure: bool, since: float) -> None:
         """The caller's words are answered."""
         self._add(text, sure=sure)
-        self._set(utterance=False, silent_since=since, prompts=0, misheard=0, retries=0, false_starts=0)
+        added = " ".join((*self.turn.added, text))
+        self._set(added=(), utterance=False, silent_since=since, prompts=0, misheard=0, retries=0, false_starts=0)
         self._thaw(confirmed=True)
-        self._begin(Why.REPLY, number=self.turn.turn, added=text)
+        self._begin(Why.REPLY, number=self.turn.turn, added=added)
 
     def take_turn(self, event: UtteranceEnded) -> None:
         """The caller's words are a turn, or the rest of one that was reopened."""
@@ -85,10 +90,12 @@ class Actions(Draft):
             self._arm(Timer.KEYS, self.turn.timing.keys)
 
     def add_words(self, event: UtteranceEnded) -> None:
-        """Words between the keys of a number stand before it; the number's end is waited for."""
+        """Words between the keys of a number stand before it, and decide with it; the number's end is waited for."""
         self._disarm(Timer.STUCK)
+        self._set(utterance=False)
         if words.has_words(event.text):
             self._add(event.text, sure=event.sure)
+            self._set(added=(*self.turn.added, event.text))
 
     def take_number(self, event: Event) -> None:
         """The keys are a turn, or the rest of one."""

@@ -34,12 +34,13 @@ AUDIBLE = frozenset({State.GREETING, State.SPEAKING, State.YIELDING, State.PROMP
 class Turn:
     """All that the machine knows. A value: `step` makes a new one.
 
-    `parts` are the caller's words of this turn, several where it was `reopened`; `heard` tells whether any of the reply was;
-    `asked` is the caller's sample from which on an answer to the reply's question may begin; `onset` that of the suspected
-    barge-in; `utterance` whether the caller is in the middle of one; `frozen` whether the effects' verdicts are; `complete`
-    whether the reply is thought to its end; `helper` whether the flow knows a human; `final` whether nothing can stop the
-    call's end any more; `leaving` whether the socket was told to close; `said` whether the goodbye was heard; `stale`,
-    `misheard`, `prompts`, `fillers`, `retries` and `false_starts` (the caller seemed to go on, and added nothing) count.
+    `parts` are the caller's words of this turn, several where it was `reopened`; `added` those that nothing was done about
+    yet; `heard` tells whether any of the reply was; `asked` is the caller's sample from which on an answer to the reply's
+    question may begin; `onset` that of the suspected barge-in; `utterance` whether the caller is in the middle of one; `frozen`
+    whether the effects' verdicts are; `complete` whether the reply is thought to its end; `helper` whether the flow knows a
+    human; `final` whether nothing can stop the call's end any more; `leaving` whether the socket was told to close; `said`
+    whether the goodbye was heard; `stale`, `misheard`, `prompts`, `fillers`, `retries` and `false_starts` (the caller seemed
+    to go on, and added nothing) count.
     """
 
     state: State = State.CONNECTING
@@ -47,6 +48,7 @@ class Turn:
     epoch: int = 0
     why: Why = Why.OPENING
     parts: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     sure: bool = True
     reopened: bool = False
     utterance: bool = False

@@ -63,8 +63,8 @@ ERRORS: dict[str, dict[str, set[State]]] = {
         ("playback_began", "audible", "asked", "ran_dry", "reply_heard"), NO_REPLY
     ),
     "nobody thinks or uses tools for a reply that is none, and last words are not thought": dict.fromkeys(
-        ("thought", "tools_done", "think_failed"), NO_REPLY | LAST_WORDS
-    ),
+        ("thought", "tools_done"), NO_REPLY | LAST_WORDS
+    ) | {"think_failed": NO_REPLY},
     "leaving a state disarms its deadlines": {
         name: set(ALL) - where - {State.ENDED} for name, where in TIMERS.items()
     },

@@ -355,7 +355,8 @@ class World:
         if not transport.closing:
             assert transport.held == (turn.state is State.YIELDING), "held means that a barge-in is suspected"
         assert self.frozen == turn.frozen
-        assert not self.frozen or turn.utterance or turn.state is State.YIELDING, "frozen for as long as words may come"
+        words_may_come = turn.utterance or turn.keys or turn.state is State.YIELDING
+        assert not self.frozen or words_may_come, "frozen for as long as words may come"
         assert turn.leaving == transport.closing
         assert turn.prompts <= self.timing.prompts
         assert turn.fillers <= self.timing.fillers
@@ -425,7 +426,7 @@ def check_step(before: Turn, event: Event, after: Turn, commands: tuple[Command,
         assert not {Think, Say, NewEpoch} & set(names), "and abandons nothing"
     if before.state is State.YIELDING and after.state in {State.LISTENING, State.DELIBERATING}:
         assert raised == 1
-        assert names.count(Thaw) == (after.state is State.DELIBERATING or not after.utterance), "the words are known, or come"
+        assert names.count(Thaw) == (after.state is State.DELIBERATING or not (after.utterance or after.keys)), "known, or to come"
     if after.state is State.YIELDING and before.state is not State.YIELDING:
         assert names.count(Hold) == 1
         assert after.frozen

@@ -215,13 +215,20 @@ async def test_a_process_that_may_lose_its_rows_sends_nothing(
 
 async def test_a_finished_driver_returns_when_only_humans_are_waited_for(rig: Rig, autojump_clock: MockClock) -> None:
     rig.hands.answer = Unknown("no answer")
+    over = trio.Event()
     async with open_jobs() as jobs:
         rig.driver = Driver(Book("c"), rig.paper, rig.hands, jobs.start, rig.report)
-        rig.driver.post(Proposed("r", "u", "r", Kind.COMPENSABLE, Traits(undo=True)))
-        rig.driver.post(Ended())
+
+        async def run() -> None:
+            await rig.driver.run()
+            over.set()
+
+        jobs.start(run)
+        await rig.post(Proposed("r", "u", "r", Kind.COMPENSABLE, Traits(undo=True)), seconds=0.1)
+        await rig.post(Ended(), seconds=0.0)
         rig.driver.finish()
         with trio.fail_after(60):
-            await rig.driver.run()
+            await over.wait()
         assert rig.driver.book.rows[0].stuck
 
 
