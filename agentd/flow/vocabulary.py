@@ -7,9 +7,12 @@ from __future__ import annotations
 
 LEADS = (
     "i would like to", "i'd like to", "i want to", "i need to", "can i", "could i", "may i", "can you tell me",
-    "could you tell me", "do you know", "please", "can you", "could you",
+    "could you tell me", "do you know", "please",
 )  # fmt: skip
 """Before a request."""
+
+PLEAS = ("can you", "could you", "will you", "would you")
+"""Before one too; a small recognizer does not listen for them, since it would take noise for them."""
 
 TAILS = ("please", "thank you", "thanks")
 """Behind one."""

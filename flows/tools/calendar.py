@@ -3,7 +3,7 @@
 Whatever is done stands under the key of the request that began it. The same key again gets the same answer, and what was let
 go stays let go, even if the request that asks for it comes only then: so a caller who is cut off is never booked twice.
 
-It lies in $AGENTD_DATA where that is set, else in the user's own folder among the temporary files.
+It lies in $ACME_DATA where that is set, else in the user's own folder among the temporary files.
 `python -m flows.tools.calendar` prints what stands in it.
 """
 
@@ -149,7 +149,7 @@ class Calendar:
 
 def place() -> Path:
     """The calendar's file; its folder is made."""
-    folder = Path(os.environ.get("AGENTD_DATA") or Path(tempfile.gettempdir()) / f"agentd-{os.getuid()}")
+    folder = Path(os.environ.get("ACME_DATA") or Path(tempfile.gettempdir()) / f"agentd-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / "calendar.sqlite"
 
@@ -189,4 +189,4 @@ def _appointments(days: list[date], opening: Opening) -> Iterator[tuple[str, boo
 
 if __name__ == "__main__":
     for state, what, start, name in Calendar({}).entries():
-        print(f"{state:<7} {what:<12} {start:<17} {name}".rstrip())
+        print(f"{state:<7} {what:<12} {start or '-':<17} {name}".rstrip())

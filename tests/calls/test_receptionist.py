@@ -39,7 +39,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(autouse=True)
 def calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calendar:
-    monkeypatch.setenv("AGENTD_DATA", str(tmp_path))
+    monkeypatch.setenv("ACME_DATA", str(tmp_path))
     return Calendar(OPENING)
 
 

@@ -6,6 +6,7 @@ It books appointments at once (`/appointments`) or by a hold (`/holds`), sends t
     POST /appointments                 DELETE /appointments/{effect}      also undoes a hold that was confirmed
     POST /holds                        POST /holds/{effect}/confirm       DELETE /holds/{effect}
     POST /texts      POST /deposits    GET /effects/{effect}              {"status": "there" | "confirmed" | "absent"}
+    GET /free?wanted=2026-11-24        the free times of that day; of a day with its time that one, if it is free
 
 No two appointments or holds have the same `when`. `booking` serves it over real sockets, `Office` below in virtual time.
 """
@@ -16,6 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import trio
 
@@ -23,8 +25,10 @@ from agentd.errors import ToolError
 from agentd.flow import Context
 from agentd.flow.wire import meaning
 
-Answer = tuple[int, dict[str, Any] | None]
+Answer = tuple[int, Any]
 BOOKED = ("appointments", "holds")
+HOURS = ("09:00", "10:00", "14:30")
+"""When there are appointments, every day."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,11 @@ class BookingWorld:
         return answer
 
     def _get(self, path: str) -> Answer:
+        if path.startswith("/free?"):
+            (wanted,) = parse_qs(urlsplit(path).query)["wanted"]
+            taken = {entry.body.get("when") for entry in self.entries.values() if entry.what in BOOKED and self._stands(entry)}
+            free = [when for hour in HOURS if (when := f"{wanted[:10]}T{hour}") not in taken]
+            return 200, [wanted] if wanted in free else free
         what, _, effect = path.strip("/").partition("/")
         if what != "effects" or effect not in self.entries:
             return 404, {"error": "not found"}

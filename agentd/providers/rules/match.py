@@ -32,7 +32,7 @@ _PHRASE_SHARE = 0.65
 """How much of the score is the phrase found in the words; the rest is the words found in the phrase, so that a long
 sentence that holds a short phrase by chance does not match it."""
 
-_LEADS = sorted((normalise(lead).split() for lead in vocabulary.LEADS), key=len, reverse=True)
+_LEADS = sorted((normalise(lead).split() for lead in vocabulary.LEADS + vocabulary.PLEAS), key=len, reverse=True)
 _TAILS = sorted((normalise(tail).split() for tail in vocabulary.TAILS), key=len, reverse=True)
 
 

@@ -49,8 +49,8 @@ BY_STATE = {
                 "do you have anything on tuesday", "tuesday at ten", "at half past two", "john smith", "ten o'clock",
                 "no i meant friday", "i would like to leave a message", "never mind", "cancel it", "go ahead"],
     "booked": ["actually wednesday", "actually wednesday at ten", "the first one", "how much is it", "never mind",
-               "can you cancel my appointment", "i would like to change my appointment"],
-    "texting": ["forget it", "i am new", "can you change my appointment"],
+               "i want to cancel my appointment", "i would like to change my appointment"],
+    "texting": ["forget it", "i am new", "can i change my appointment"],
     "message": ["please call me back", "john smith", "five five five oh one two three"],
 }  # fmt: skip
 

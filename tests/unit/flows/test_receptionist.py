@@ -16,7 +16,7 @@ FRIDAY, SATURDAY_NIGHT = "2026-11-20T11:00-05:00", "2026-11-22T01:00+00:00"  # t
 
 @pytest.fixture(autouse=True)
 def _own_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGENTD_DATA", str(tmp_path))
+    monkeypatch.setenv("ACME_DATA", str(tmp_path))
 
 
 def call(wall: str = FRIDAY) -> Talk:

@@ -107,7 +107,7 @@ def test_a_mistake_is_named_with_its_place_and_its_mend(tmp_path: Path, text: st
 
 
 def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ScenarioError, match="name one of interrupt, question, silence"):
+    with pytest.raises(ScenarioError, match="name one of change, interrupt, keep, price, question, silence"):
         load("nowhere")
 
 
