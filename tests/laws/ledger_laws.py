@@ -24,6 +24,24 @@ def check_book(book: Book) -> None:
     assert len(about) == len(set(about)), "a notice is owed once"
     for row in book.rows:
         _check_row(book, row)
+    for clock, name in book.armed:
+        assert _matters(book, clock, name), f"{clock} of {name} is armed, and can change nothing any more"
+
+
+def _matters(book: Book, clock: Clock, name: str) -> bool:
+    """Whether a deadline may still change something."""
+    row = book.row(name)
+    if clock is Clock.FREEZE or row is None:
+        return book.frozen
+    match clock:
+        case Clock.RETRY:
+            return row.in_flight and not row.stuck
+        case Clock.EXPIRES:
+            return row.kind is Kind.HELD and row.fact in {Fact.THERE, Fact.CONFIRMING, Fact.UNDOING}
+        case Clock.GUARD:
+            return row.open and not book.frozen
+        case _:
+            return row.open
 
 
 def _check_row(book: Book, row: Row) -> None:
