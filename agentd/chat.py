@@ -35,10 +35,11 @@ MARGIN: Final = 8
 COLUMNS: Final = (("fact", 11), ("verdict", 9), ("told", 9), ("why", 17))
 """What is shown of a row behind its name, and how wide."""
 
-HELP: Final = """Type what the caller says. Time stands still meanwhile: the agent's reply is in the air, and heard out first.
+HELP: Final = """Type what the caller says. Time stands still meanwhile: the agent's reply is in the air, and is
+heard out before you speak.
 
   an empty line     hear the reply out; once it is, say nothing until the agent speaks by itself
-  /cut WORD text    say the text over the reply, as soon as its WORD was heard: /cut booked no, wednesday
+  /cut WORD text    speak over the reply, as soon as its WORD was heard: /cut booked no, wednesday
   /hangup           hang up at once, whatever is in the air (Ctrl-C)
   /quit             hear the reply out, and hang up (Ctrl-D)
   /help             show this
@@ -82,6 +83,8 @@ class Chat:
         """What was heard of the reply so far."""
         self._heard = ""
         """The same, to be shown before what comes of it."""
+        self._refusal = ""
+        """What a tool answered last, if that was a no."""
 
     async def call(self, call: Conversation) -> None:
         """The caller's part. Cancelled: the call is cut."""
@@ -153,9 +156,10 @@ class Chat:
         """Show what tools are asked, as they are, and what breaks."""
         match seen:
             case Asked(row, ask, answer):
+                self._refusal = answer.why if isinstance(answer, No) else ""
                 self._show("tool", f"{self._name(row, part_of(row, ask))}: {_answered(answer)}")
             case Logged(event=ToolDone(outcome=Outcome(UseTool(_, tool, args), status, result, why))):
-                if status == "refused" or not changes(self._flow, tool):
+                if not changes(self._flow, tool) or (status == "refused" and why != self._refusal):
                     given = ", ".join(f"{name} {self._said(name, value)}" for name, value in args.items())
                     self._show("tool", f"{tool}{f' ({given})' if given else ''}: {why or _plain(result)}")
             case Logged(event=ActorRestarted(actor, why)):
@@ -251,7 +255,8 @@ def _read() -> str:
     line = sys.stdin.readline()
     if not line:
         raise EOFError
-    print(f"{prompt}{line.strip()}".rstrip())
+    line = line.strip()
+    print(f"{prompt}{line}".rstrip())
     return line
 
 

@@ -81,16 +81,9 @@ TEST: Final = '''"""Whole calls with the NAME flow, in virtual time."""
 
 from __future__ import annotations
 
-import pytest
-
 from agentd.testing import Conversation, beside, scripted
 
 flow = beside(__file__, "NAME.py")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_booked() -> None:
-    flow.BOOKED.clear()
 
 
 @scripted(flow.FLOW)
@@ -99,7 +92,7 @@ async def test_what_the_caller_has_heard_is_kept(call: Conversation) -> None:
     assert await call.hears() == "You are booked for Tuesday the 24th. Is there anything else I can do for you?"
     (booking,) = call.effects
     assert (booking.fact, booking.verdict, booking.told) == ("there", "keep", "told")
-    assert list(flow.BOOKED.values()) == ["2026-11-24"]
+    assert flow.BOOKED[booking.id] == "2026-11-24"
 
 
 @scripted(flow.FLOW)
@@ -109,7 +102,7 @@ async def test_what_the_caller_takes_back_is_undone(call: Conversation) -> None:
     assert await call.hears() == "All right. Is there anything else I can do for you?"
     (booking,) = call.effects
     assert (booking.fact, booking.verdict) == ("absent", "drop")
-    assert not flow.BOOKED
+    assert booking.id not in flow.BOOKED
 '''
 
 

@@ -16,11 +16,15 @@ from trio.testing import MockClock
 
 from agentd.actors.kit import open_jobs
 from agentd.errors import FlowError
+from agentd.flow.hands import part_of
 from agentd.flow.model import Flow
+from agentd.ledger.events import No, NotSent, Unknown
 from agentd.ledger.store import Store, open_store
 from agentd.ledger.vault import open_vault
+from agentd.messages import Logged, Outcome, ToolDone, UseTool
 from agentd.testing.conversation import Conversation, Watch
 from agentd.testing.pace import Pace
+from agentd.testing.rig import Asked
 
 Caller = Callable[[Conversation], Awaitable[None]]
 """A caller's part. When it returns, the caller hears the agent out and hangs up."""
@@ -32,18 +36,27 @@ LOGGERS: Final = ("agentd.supervision", "agentd.call")
 def place(flow: Flow, caller: Caller, began: datetime, watch: Watch = lambda seen: None) -> None:
     """Place a call at the time of day `began`, and be its caller, until it is over.
 
-    Raises what the caller's part raises; but FlowError where a function of the flow, or the call itself, broke before.
+    Raises what the caller's part raises, with a note of each tool that failed; but FlowError where a function of the flow, or
+    the call itself, broke before.
     """
     __tracebackhide__ = True  # pytest shows where the caller's part failed, and not how it was run
-    clock = MockClock(autojump_threshold=0)
+    clock, failures = MockClock(autojump_threshold=0), list[str]()
+
+    def see(seen: Logged | Asked) -> None:
+        failures.extend(_failure(seen))
+        watch(seen)
+
     with TemporaryDirectory(prefix="agentd-") as folder, _bugs() as bugs:
         file = Path(folder) / "ledger.sqlite"
         store = open_store(f"sqlite:///{file}", open_vault("", file))
         try:
-            trio.run(_place, flow, caller, began, watch, store, Pace(clock), clock=clock)
+            trio.run(_place, flow, caller, began, see, store, Pace(clock), clock=clock)
         except BaseExceptionGroup as group:
             if not bugs:
-                raise _innermost(group) from None
+                error = _innermost(group)
+                for failure in failures:
+                    error.add_note(failure)
+                raise error from None
         finally:
             store.close()
     if bugs:
@@ -62,6 +75,15 @@ async def _place(flow: Flow, caller: Caller, began: datetime, watch: Watch, stor
         if not call.over:
             await call.hears()
             await call.hangs_up()
+
+
+def _failure(seen: Logged | Asked) -> Iterator[str]:
+    """What went wrong with a tool, which the caller only hears an excuse for."""
+    match seen:
+        case Asked(row, ask, No(why) | NotSent(why) | Unknown(why)):
+            yield f"{row.tool}, {part_of(row, ask)}: {why}"
+        case Logged(event=ToolDone(outcome=Outcome(UseTool(tool=tool), "failed" | "timeout" | "refused", _, why))):
+            yield f"{tool}: {why}"
 
 
 class _Bugs(logging.Filter):

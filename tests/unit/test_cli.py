@@ -58,7 +58,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
 # ── Help and unknown things ──────────────────────────────────────────────────────────────────────────────────────────
 
 COMMANDS = ["serve", "demo", "call", "calls", "calls list", "calls delete", "effects", "effects list", "effects show",
-            "effects retry", "effects resolve", "trace", "flow graph", "flow check", "turn graph",
+            "effects retry", "effects resolve", "trace", "flow new", "flow check", "flow chat", "flow graph", "turn graph",
             "config show"]  # fmt: skip
 
 
@@ -76,7 +76,8 @@ def test_what_there_is_can_be_asked(argv: str, capsys: pytest.CaptureFixture[str
 
 
 UNKNOWN = ["serve extra", "config show extra", "calls list --port 3", "trace --flow x", "turn graph extra", "flow check a b",
-           "flow check", "serve --port many", "serve --conf x", "nothing", "flow dance", "config hide"]  # fmt: skip
+           "flow check", "flow new", "flow new a b", "flow chat", "flow chat a b", "serve --port many",
+           "serve --conf x", "nothing", "flow dance", "config hide"]  # fmt: skip
 
 
 @pytest.mark.parametrize("argv", [*UNKNOWN, *(f"{command} --bogus" for command in COMMANDS)])

@@ -86,8 +86,8 @@ def edit(folder: Path, block: str) -> None:
         before, _, rest = text.partition(block.partition("\n")[0])
         _, banner, behind = rest.partition("\n# ── ")
         flow.write_text(before + block + (f"\n{banner}{behind}" if banner else ""), "utf-8")
-    elif block.startswith("@pytest.fixture"):
-        test.write_text(test.read_text("utf-8").partition("@pytest.fixture")[0] + block, "utf-8")
+    elif block.startswith("@scripted"):
+        test.write_text(test.read_text("utf-8").partition("@scripted")[0] + block, "utf-8")
     else:
         assert block in text, "what is quoted from visit.py must stand there"
 
