@@ -265,7 +265,7 @@ class Conductor:
         before, now = self.memory.flow, self._now()
         spoke = len(done.said) > self._reply.said
         self.memory = self.memory.announced(done.notes, spoke=spoke)
-        effects = frozenset(effect.id for effect in self._effects.known)
+        effects = {effect.id: effect.state for effect in self._effects.known}
         self.memory, outcomes = self.memory.settle(self._flow, done.proposals, now, effects, tools=self._reply.may_use_tools)
         for outcome in outcomes:
             if isinstance(outcome.proposal, Retract) and outcome.status == "done":

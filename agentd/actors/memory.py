@@ -5,16 +5,24 @@ The conversation holds what was *heard*: the caller's words, the heard prefix of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from agentd import limits
 from agentd.flow.model import Flow
 from agentd.flow.refusal import Refused
 from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Retract, Said, Segment, TakeBack, UseTool
 from agentd.turn.commands import Then
+
+NO_EFFECTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+OPEN: Final = {"running", "open", "asking", "waiting"}
+"""The states of an effect that the caller may still let go."""
+
+KEPT: Final = {"keeping", "kept"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,14 @@ class Memory:
         flow: Flow,
         proposals: tuple[Proposal, ...],
         now: datetime,
-        effects: frozenset[str] = frozenset(),
+        effects: Mapping[str, str] = NO_EFFECTS,
         *,
         tools: bool = True,
     ) -> tuple[Memory, tuple[Outcome, ...]]:
         """Carry out what is proposed to the flow, in order; tools are left to the tool runner.
 
         The machine disposes: what the state does not allow is refused, and the refusal is the proposal's outcome. `effects`
-        are the ids of the call's own effects: no other one can be named. Without `tools` none may be used any more.
+        are the call's own, id → state: no other one can be named. Without `tools` none may be used any more.
         """
         state, outcomes = self.flow, list[Outcome]()
         for number, proposal in enumerate(proposals):
@@ -81,13 +89,14 @@ class Memory:
                         continue
                     case UseTool(_, tool, args, replaces):
                         flow.check_tool(state, tool, args)
-                        _known(replaces, effects | {""})
+                        _known(replaces, {"", *effects})
                         continue
                     case TakeBack(_, effect):
                         _known(effect, effects)
                         continue
                     case Retract(effect):
                         _known(effect, effects)
+                        _open(effects[effect])
                 outcomes.append(Outcome(proposal, "done"))
             except Refused as refusal:
                 outcomes.append(Outcome(proposal, "refused", why=str(refusal)))
@@ -152,7 +161,15 @@ class Memory:
         return replace(self, flow=replace(self.flow, announced=announced), unheard=None)
 
 
-def _known(effect: str, effects: frozenset[str]) -> None:
+def _known(effect: str, effects: Container[str]) -> None:
     """Raise Refused for an effect that is not the call's own."""
     if effect not in effects:
         raise Refused("there is no such effect in this call")
+
+
+def _open(state: str) -> None:
+    """Raise Refused for an effect that has its verdict: it is given once."""
+    if state in KEPT:
+        raise Refused("it is kept: take it back instead")
+    if state not in OPEN:
+        raise Refused(f"it is {state.replace('_', ' ')}: there is nothing to retract")
