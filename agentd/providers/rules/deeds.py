@@ -38,8 +38,8 @@ class Deeds:
         return tuple(filter(self._may_change, self._effects))
 
     def undoable(self) -> Effect | None:
-        """What "cancel it" means: the latest that can be taken back, and rather what others need than those."""
-        found = self.changeable()
+        """What "cancel it" means: the latest that can be taken back, or may have to be; what others need comes first."""
+        found = [one for one in self._effects if self._may_change(one) or one.state == "unknown"]
         tools = {one.tool for one in found}
         roots = [one for one in found if not tools & set(self._needs(one.tool))]
         return roots[-1] if roots else None

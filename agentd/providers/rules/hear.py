@@ -94,6 +94,11 @@ class Ear:
             heard.small = lead
         return heard
 
+    def about(self, state: str, verbs: Sequence[str]) -> str:
+        """The trigger that the state's phrases have for such a wish, which begin with one of these verbs; "" for none."""
+        said = self._flow.phrases(state)
+        return next((name for name in said if any(core(phrase)[0] in verbs for phrase in said[name])), "")
+
     def _small(self, said: str, *, closed: bool) -> Small | None:
         if said in NEGATIONS:
             return Small.NO

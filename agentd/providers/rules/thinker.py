@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentd.flow import FILLED, Flow
+from agentd.flow import FILLED, Flow, vocabulary
 from agentd.flow import lines as common
 from agentd.flow.notes import Question
 from agentd.flow.templates import Line
@@ -131,10 +131,10 @@ class Round(Outcomes):
         trigger = heard.trigger
         if heard.small in (Small.YES, Small.NO):
             yes = heard.small is Small.YES
-            said_more = bool(fills or trigger or heard.answers)
+            said_more = bool(fills or trigger or heard.answers or heard.changes or heard.undoes)
             answered = self._answer(question, yes, fills, said_more)
             trigger = trigger or (answered or "")
-            if not (fills or trigger or heard.answers or answered is not None):
+            if not (fills or said_more or answered is not None):
                 self._nothing(yes, asked=question is not None and question.kind == "state")
                 return
         for name in heard.answers:
@@ -142,8 +142,13 @@ class Round(Outcomes):
             self._lines.append(self._line(answer.text))
         if heard.undoes and (effect := self._deeds.undoable()):
             self._proposals.append(TakeBack(self._use("take_back"), effect.id))
-        elif heard.changes:
-            fills |= self._change(fills, trigger)
+            trigger = trigger or self._ear.about(self._fs.state, vocabulary.UNDOING)
+        elif heard.changes and (changed := self._changed(fills)):
+            self._note(changed=changed)
+            self._changing = True
+            if not (fills or trigger):
+                fills |= self._unset(changed)
+                trigger = "" if fills else self._ear.about(self._fs.state, vocabulary.CHANGING)
         elif trigger:
             self._note(changed=())
         if self._proposed(trigger, fills) or self._proposals:
@@ -158,20 +163,18 @@ class Round(Outcomes):
         else:
             self._lost()
 
-    def _change(self, fills: Mapping[str, Any], trigger: str) -> dict[str, Any]:
-        """Something is wanted otherwise: note which effects that are; the values to ask for anew, where it was not said how."""
-        found = self._deeds.changeable()
-        changed = self._deeds.overwritten(fills, self._fs.slots) if fills else tuple(effect.id for effect in found)
-        if not changed:
-            return {}
-        self._note(changed=changed)
-        self._changing = True
-        tools = [tool for tool in self._state.tools if self._deeds.replaced(tool, changed)]
-        if fills or trigger or not tools:
+    def _changed(self, fills: Mapping[str, Any]) -> tuple[str, ...]:
+        """The effects, by id, that are wanted otherwise: those that rest on other values, or, where none were said, all."""
+        return self._deeds.overwritten(fills, self._fs.slots) if fills else tuple(one.id for one in self._deeds.changeable())
+
+    def _unset(self, changed: tuple[str, ...]) -> dict[str, Any]:
+        """What to ask for anew, where it was not said how this state's effects are wanted."""
+        tool = next((tool for tool in self._state.tools if self._deeds.replaced(tool, changed)), None)
+        if tool is None:
             return {}
         self._note(ran={})
-        own = {slot.name: None for slot in self._flow.filled_by(self._state) if slot.name in tools[0].required}
-        return self._chosen(tools[0]) or own
+        own = {slot.name: None for slot in self._flow.filled_by(self._state) if slot.name in tool.required}
+        return self._chosen(tool) or own
 
     def _answer(self, question: Question | None, yes: bool, fills: dict[str, Any], said_more: bool) -> str | None:
         """What a yes or a no says to the question: values go into `fills`; a trigger or "" where it answered, else None."""
