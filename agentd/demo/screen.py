@@ -99,5 +99,6 @@ def _line(entry: dict[str, Any]) -> str:
 
 def _verdict(text: str) -> str:
     """The ledger's line, which gives the verdict and its cause in a word each, in more of them."""
-    said = re.sub(r"(kept|let go) \((\w+)\)$", lambda found: f"{found[1]}: {WHY.get(found[2], found[2])}", text)
+    said = re.sub(r"^taking back (.*): kept \(yes\)$", r"\1: taken back: the caller wanted it otherwise", text)
+    said = re.sub(r"(kept|let go) \((\w+)\)$", lambda found: f"{found[1]}: {WHY.get(found[2], found[2])}", said)
     return f"▪ {said.replace('there, open', 'held, and not kept yet')}"

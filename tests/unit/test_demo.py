@@ -76,12 +76,14 @@ def test_a_cut_is_marked_and_a_verdict_says_why_it_was_given(screen: Screen, cap
     heard(screen, 1.0, "You are booked for", cut=True)
     heard(screen, 2.0, "book (when Tuesday): let go (revised)", who="ledger")
     heard(screen, 3.0, "book (when Tuesday): kept (some_day)", who="ledger")
+    heard(screen, 4.0, "taking back book (when Tuesday): kept (yes)", who="ledger")
     screen.end()
     assert printed(capsys) == [
         "1.0s ledger ▪ book (when Tuesday): held, and not kept yet",
         "1.0s agent You are booked for ✂",
         "2.0s ledger ▪ book (when Tuesday): let go: something else took its place",
         "3.0s ledger ▪ book (when Tuesday): kept: some_day",
+        "4.0s ledger ▪ book (when Tuesday): taken back: the caller wanted it otherwise",
     ]
 
 
