@@ -213,6 +213,13 @@ async def test_a_process_that_may_lose_its_rows_sends_nothing(
     assert not [line for line in rig.log if line.startswith("send")]
 
 
+async def test_what_the_lease_did_not_let_leave_is_known_not_to_have_left(rig: Rig, autojump_clock: MockClock) -> None:
+    rig.paper.sends = LedgerDown("the server is gone")
+    after = await rig.run(book())
+    assert [(tell.status, tell.why) for tell in rig.told if isinstance(tell, Tell)] == [("refused", "the server is gone")]
+    assert [(row.fact, row.verdict) for row in after.rows] == [(Fact.ABSENT, Verdict.DROP)]
+
+
 async def test_a_finished_driver_returns_when_only_humans_are_waited_for(rig: Rig, autojump_clock: MockClock) -> None:
     rig.hands.answer = Unknown("no answer")
     over = trio.Event()
