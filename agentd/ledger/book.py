@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentd.ledger.events import Clock
@@ -228,8 +227,3 @@ def _owed_open(book: Book, row: Row) -> Mode | None:
 
 CUTS = 2
 """After so many cut tellings we ask whether to keep it, instead of telling it again."""
-
-
-def dependents(book: Book, row: Row) -> Iterator[Row]:
-    """The open rows that need `row`."""
-    return (other for other in book.rows if row.id in other.needs and other.open)

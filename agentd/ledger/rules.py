@@ -25,7 +25,6 @@ from agentd.ledger.book import (
     QUESTIONS,
     Book,
     Telling,
-    dependents,
     holds,
     latest,
     lineage,
@@ -139,7 +138,7 @@ class Rules(Draft):
                     self._drop(row, Why.RETRACTED, aware=True)
             case Entered(tools):
                 for row in self.book.rows:
-                    if row.open and row.kind in SPOKEN and row.tool not in tools and not self.being_told(row):
+                    if row.tool not in tools and not self.being_told(row):
                         self._drop(row, Why.LEFT)
             case Ended():
                 self.set(over=True, frozen=False, tellings=())
@@ -147,7 +146,7 @@ class Rules(Draft):
             case Retried(name) | Resolved(name):
                 if row := self.book.row(name):
                     self._mend(row, event)
-            case Due(clock, name):
+            case Due(clock, name) if (clock, name) in self.book.armed:  # else it was forgotten, and passed on its way
                 self.set(armed=self.book.armed - {(clock, name)})
                 self._due(clock, name)
 
@@ -193,10 +192,9 @@ class Rules(Draft):
         self.add(replace(row, needs=tuple(need.id for need in needs if need), replaces=old.id if old else "", risky=risky))
         if old and not row.before and not risky:
             self._succeed(self.get(row.id), old)  # 10: nothing was sent, so that there is nothing to wait for
-        if not row.before or risky:
-            self.outcome(row.id, "waiting", "nothing is done before the caller has heard of it, or said yes")
-        elif not may_act(self.book, self.get(row.id)):
-            self.outcome(row.id, "waiting", "still letting go of the earlier one; it is done after that")
+        if not row.before or not may_act(self.book, self.get(row.id)):
+            why = "nothing is done before the caller has heard of it, or said yes, and the earlier one is gone"
+            self.outcome(row.id, "waiting", why)
 
     def _known(self, row: Row, same: list[Row]) -> bool:
         """13: whether the same act is under way, in doubt, or done and not to be repeated; then that is the outcome."""
@@ -221,7 +219,7 @@ class Rules(Draft):
             for other in self.book.rows:
                 if other.fact is Fact.UNSENT:
                     self.put(other, needs=tuple(row.id if need == old.id else need for need in other.needs))
-        self._drop(old, Why.REVISED, aware=True)
+        self._drop(old, Why.REVISED)
         old = self.get(old.id)
         if old.why == Why.REVISED:
             self.put(old, aware=True)
@@ -247,8 +245,6 @@ class Rules(Draft):
         if self.get(name).open:
             self._give_up(self.get(name))
         row = self.get(name)
-        if row.stuck or row.in_flight:
-            return
         if row.fact is Fact.UNSENT:
             self._drive_unsent(row)
         elif row.fact is Fact.THERE and row.dropped:
@@ -280,7 +276,7 @@ class Rules(Draft):
             return
         if row.checks >= CUTS:
             self._drop(row, Why.UNHEARD)
-        elif row.stale and not row.in_flight and not unresolved(self.book, row):
+        elif row.stale and not unresolved(self.book, row):
             if row.refreshed or any(other.replaces == row.id and other.refreshed for other in self.book.rows):
                 self._drop(row, Why.EXPIRED)
             else:
@@ -379,20 +375,18 @@ class Rules(Draft):
     def _again(self, row: Row) -> Ask | None:
         """The request that may be sent after an unknown outcome."""
         traits = row.traits
-        if row.fact is Fact.SENT and row.before and row.dropped and traits.tombstone:
+        if row.dropped and traits.tombstone:
             return Ask.UNDO
-        if not row.sends or traits.honours_key or (row.fact is Fact.UNDOING and traits.tombstone):
+        if not row.sends or traits.honours_key:
             return next(ask for ask, fact in ARROWS.items() if fact is row.fact and (ask is not Ask.DO or row.before))
         return Ask.STATUS if traits.status else None
 
     def _retry(self, row: Row) -> None:
         ask = self._again(row)
-        if row.stuck or not row.in_flight or ask is None:
-            return
         if ask is Ask.STATUS:
             self.put(row, tries=row.tries + 1)
             self.actions.append(Send(row.id, ask))
-        else:
+        elif ask:
             self.send(row, ask)
 
     def _found(self, row: Row, answer: Answer) -> None:
@@ -432,10 +426,10 @@ class Rules(Draft):
 
     def _begin(self, event: Begin) -> None:
         """Synced before its first frame leaves; what is not owed any more is not said."""
-        row = self.book.row(event.row)
-        if row is None or (event.row, event.mode) not in {(due.effect, due.mode) for due in owed(self.book)}:
+        if (event.row, event.mode) not in {(due.effect, due.mode) for due in owed(self.book)}:
             self.actions.append(Void(event.row, event.key))
             return
+        row = self.get(event.row)
         told = {Mode.ASK: Told.ASKED, Mode.RISK: Told.ASKED, Mode.UNTELL: row.told}.get(event.mode, Told.TELLING)
         if row.told is not Told.TOLD:
             self.put(row, told=told, checks=row.checks + (event.mode is Mode.CHECK))
@@ -445,9 +439,9 @@ class Rules(Draft):
 
     def _played(self, event: Played) -> None:
         telling = self.telling(event.key)
-        row = self.book.row(event.row)
-        if telling is None or row is None:
+        if telling is None:
             return
+        row = self.get(telling.row)
         self.set(tellings=tuple(replace(t, played=event.pos) if t is telling else t for t in self.book.tellings))
         if telling.mode is Mode.UNTELL:
             self.put(row, aware=True)
@@ -461,11 +455,15 @@ class Rules(Draft):
     def _cut(self, event: Cut) -> None:
         """15: CLEARED or LOST is doubt: it stays open and is told again."""
         telling = self.telling(event.key)
-        row = self.book.row(event.row)
-        if telling is None or row is None or telling.played is not None:
-            return
-        self.set(tellings=tuple(t for t in self.book.tellings if t is not telling))
-        self.put(row, cuts=row.cuts + 1)
+        if telling is not None and telling.played is None:
+            self.set(tellings=tuple(t for t in self.book.tellings if t is not telling))
+            self._unheard(telling)
+
+    def _unheard(self, telling: Telling) -> None:
+        """A telling, or a question that keeps, came to nothing."""
+        row = self.get(telling.row)
+        if row.open and telling.mode is not Mode.RISK:
+            self.put(row, cuts=row.cuts + 1)
 
     def _freeze(self) -> None:
         """9: marks are recorded, nothing is kept, the outbox holds."""
@@ -489,35 +487,28 @@ class Rules(Draft):
     def _hear(self, words: Words) -> None:
         heard = [t for t in self.book.tellings if t.played is not None and words.onset >= t.played]
         question = next((t for t in reversed(heard) if t.mode in QUESTIONS), None)
-        told = [t for t in heard if t.mode is Mode.TELL and self.get(t.row).open]
-        tellings = self.book.tellings
+        unheard = [t for t in self.book.tellings if t is not question]
         self.set(tellings=(), frozen=False)
         self.disarm(Clock.FREEZE, "")
-        for telling in tellings:
-            self.disarm(Clock.GUARD, telling.row)
         match words.says:
             case Says.RETRACT:
-                for row in reversed(self.book.rows):
-                    if row.kind in SPOKEN:
-                        self._drop(row, Why.RETRACTED, aware=True)
+                for row in self.book.rows:
+                    self._drop(row, Why.RETRACTED, aware=True)
             case Says.NO if question:
                 self._drop(self.get(question.row), Why.REFUSED_BY_CALLER, aware=True)
             case Says.ASSENT:
                 if question:  # first, since a pivot takes its needs with it
                     self._yes(self.get(question.row), question.mode)
-                for telling in told:
-                    self._keep(self.get(telling.row), Why.ASSENT, told=Told.TOLD)
+                for telling in heard:
+                    if telling.mode is Mode.TELL:
+                        self._keep(self.get(telling.row), Why.ASSENT, told=Told.TOLD)
             case _ if question and question.mode is Mode.CHECK:
                 self._drop(self.get(question.row), Why.UNHEARD)
-        for telling in tellings:
-            row = self.get(telling.row)
-            if row.open and telling.mode not in {Mode.UNTELL, Mode.RISK} and telling is not question:
-                self.put(row, cuts=row.cuts + 1)
+        for telling in unheard:
+            self._unheard(telling)
 
     def _yes(self, row: Row, mode: Mode) -> None:
         """A bound yes: to this row, with these arguments, to this question."""
-        if not row.open:
-            return
         if mode is Mode.RISK:
             row = self.put(row, risked=True)
             old = self.book.row(row.replaces)
@@ -545,26 +536,21 @@ class Rules(Draft):
         self.forget_told(row)
 
     def _drop(self, row: Row, why: Why, *, aware: bool = False) -> None:
-        """With every open row that needs it, in one sync; what a pivot has taken with it waits for the pivot."""
+        """What needs it follows in the same sync, by the loop; what a pivot has taken with it waits for the pivot."""
         row = self.get(row.id)
         if not row.open or protector(self.book, row):
             return
-        aware = row.aware or (aware and all(t.row != row.id for t in self.book.tellings))  # it may be heard once more
+        aware = aware and all(telling.row != row.id for telling in self.book.tellings)  # else it may be heard once more
         self.put(row, verdict=Verdict.DROP, why=why, aware=aware)
         self.forget_verdict_clocks(row)
         self.set(tellings=tuple(t for t in self.book.tellings if t.row != row.id))
         if old := self.book.row(row.replaces):
             self.forget_told(old)  # 10: the old one stays, and is told again
-        for other in tuple(dependents(self.book, row)):
-            self._drop(other, Why.NEED)  # 8: which is told
         self.outcome(row.id, "refused", f"it was let go: {why}")
 
     def _close(self, name: str) -> None:
         """16: the call is over, or its owner dead; what a row needs comes first."""
-        row = self.get(name)
-        if not row.open or row.kind not in SPOKEN:
-            return
-        for need in row.needs:
+        for need in self.get(name).needs:
             self._close(need)
         row = self.get(name)
         if row.told not in {Told.TELLING, Told.TOLD}:
@@ -598,13 +584,13 @@ class Rules(Draft):
             self._retry(row)
         elif clock is Clock.GUARD:
             heard = any(t.row == name and t.played is not None and t.mode is Mode.TELL for t in self.book.tellings)
-            if heard and row.open and not self.book.frozen and not unresolved(self.book, row):
+            if heard and not unresolved(self.book, row):
                 self._keep(row, Why.TOLD, told=Told.TOLD)
         elif clock is Clock.OPEN and self.book.frozen:
             self.arm(clock, name, FREEZE_S)  # 9: not while the caller may be saying yes
         elif clock is Clock.OPEN:
             self._drop(row, Why.LATE)
-        elif clock is Clock.STALE and row.open:
+        elif clock is Clock.STALE:
             self.put(row, stale=True)
         elif clock is Clock.EXPIRES:
             self._expire(row)
@@ -626,6 +612,7 @@ class Rules(Draft):
         if protector(self.book, row):  # 7: one incident; the pivot is to be resolved
             if isinstance(event, Resolved) and not event.has:
                 self.put(row, fact=Fact.ABSENT)
+                self.forget_clocks(row)
             return
         row = self.put(row, stuck=False, tries=0)
         for need in needed(self.book, row):

@@ -85,7 +85,7 @@ def _short(row: Row) -> str:
 if __name__ == "__main__":
     from tests.laws.ledger_scenarios import SCENARIOS, UNKNOWN
 
-    rules.TRIES = FEW_TRIES  # type: ignore[misc]
+    rules.TRIES = rules.OUTBOX_TRIES = FEW_TRIES  # type: ignore[misc]
     for each in (*SCENARIOS, *UNKNOWN):
         if "".join(sys.argv[2:]) in each.name:
             print(explore(each, depth=sys.maxsize, most=int(sys.argv[1])), flush=True)

@@ -22,7 +22,8 @@ from tests.laws.ledger_world import Fault, Scenario, effect
 
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "TRIES", FEW_TRIES)
+    for name in ("TRIES", "OUTBOX_TRIES"):
+        monkeypatch.setattr(rules, name, FEW_TRIES)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

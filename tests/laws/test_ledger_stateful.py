@@ -136,7 +136,8 @@ def conduct(calls: int, steps: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "TRIES", FEW_TRIES)
+    for name in ("TRIES", "OUTBOX_TRIES"):
+        monkeypatch.setattr(rules, name, FEW_TRIES)
 
 
 def test_the_laws_hold_in_some_calls() -> None:

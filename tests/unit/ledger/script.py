@@ -1,4 +1,7 @@
-"""A call's ledger in a few words: what happens is told in the order of the call, and read off its rows."""
+"""A call's ledger in a few words: what happens is told in the order of the call, and read off its rows.
+
+Whatever is told, the laws of `ledger_laws` hold.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ from agentd.ledger.events import (
 from agentd.ledger.row import Kind, Row, Traits
 from agentd.ledger.rules import recover, step
 from agentd.messages import Mode
+from tests.laws import ledger_laws as laws
 
 COMPENSABLE, HELD, DEFERRED, PIVOT = Kind.COMPENSABLE, Kind.HELD, Kind.DEFERRED, Kind.PIVOT
 
@@ -54,7 +58,10 @@ class Call:
     def take(self, *events: Event) -> Call:
         for event in events:
             self.pos += 1
-            self.book, actions = step(self.book, event)
+            before = self.book
+            self.book, actions = step(before, event)
+            laws.check_book(self.book)
+            laws.check_step(before, event, self.book, actions)
             self.actions.extend(actions)
         return self
 
@@ -81,6 +88,7 @@ class Call:
     def dies(self) -> Call:
         """The owner dies, and another takes over."""
         self.book, actions = recover(Book("call", self.book.rows), 1000.0)
+        laws.check_book(self.book)
         self.actions.extend(actions)
         return self
 

@@ -429,6 +429,11 @@ def test_a_state_that_lists_the_tool_leaves_it_open() -> None:
     assert opened("compensable").take(Entered(frozenset({"a"})))["a"].open
 
 
+def test_what_is_being_told_when_the_state_is_left_may_still_be_kept() -> None:
+    call = opened("compensable").tells("a").take(Entered(frozenset()))
+    assert call.due(Clock.GUARD, "a")["a"].kept
+
+
 def test_what_the_thinker_takes_for_a_retraction_drops_one_row_alone() -> None:
     call = Call(effect("a", COMPENSABLE), effect("b", COMPENSABLE)).done().take(Retracted("a"))
     assert call.verdicts("a", "b") == ["drop", "open"]
@@ -442,7 +447,7 @@ def test_what_is_retracted_while_it_is_being_told_is_put_right() -> None:
 
 
 def test_what_was_told_and_is_not_so_is_said_until_it_is_heard() -> None:
-    call = opened("compensable").tells("a").take(Entered(frozenset())).done("a")
+    call = opened("compensable").cut("a").take(Entered(frozenset())).done("a")
     assert call.cut("a").owed == [("a", Mode.UNTELL)]
     call.tells("a")
     assert call.owed == []
