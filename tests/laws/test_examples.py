@@ -17,6 +17,7 @@ from agentd.messages import (
     NewEpoch,
     Resume,
     ShutdownAsked,
+    ThinkFailed,
     Timer,
 )
 from agentd.turn.commands import Command, Freeze, Line, Say, Thaw, Then, Think, Why
@@ -350,6 +351,24 @@ def test_words_between_the_keys_lose_none_of_them(call: Talk) -> None:
     assert keys(call, "23#").asked_for == "it is 1 2 3"
 
 
+@pytest.mark.parametrize("begun", ["before the key", "after the key"])
+def test_words_between_the_keys_decide_with_the_number_and_not_before(call: Talk, begun: str) -> None:
+    speaking(call)
+    count = len(call.did)
+    if begun == "before the key":
+        keys(call.starts(), "1")
+    else:
+        keys(call, "1").starts()
+    call.ends("no don't book it", 0.8)
+    assert call.turn.frozen
+    assert not call.since(count, Thaw)
+    call.wait(1.6)
+    (think,) = call.since(count, Think)
+    assert isinstance(think, Think)
+    assert think.added == "no don't book it 1"
+    assert call.since(count, Thaw) == [Thaw(confirmed=True)]
+
+
 def test_keys_before_anything_was_heard_are_joined_to_the_words(call: Talk) -> None:
     call.greets().says("my number is")
     assert keys(call, "123#").asked_for == "my number is 1 2 3"
@@ -614,3 +633,18 @@ def test_a_voice_that_dies_in_the_goodbye_ends_the_call_as_decided(call: Talk) -
     assert call.transport.closing
     call.tell(MediaStopped(call.clock, "closed_by_us"))
     assert call.finished == "silence"
+
+
+def test_last_words_that_may_not_be_told_end_the_call_as_decided(call: Talk) -> None:
+    silent(call).tell(ThinkFailed(call.turn.reply, "it cannot be put on record", call.clock))
+    assert call.transport.closing
+    call.tell(MediaStopped(call.clock, "closed_by_us"))
+    assert call.finished == "silence"
+
+
+def test_a_transfer_whose_words_may_not_be_told_is_made_all_the_same(call: Talk) -> None:
+    call.greets().says("a human please").answers(then=Then.TRANSFER).plays(State.TRANSFERRING)
+    assert call.turn.state is State.TRANSFERRING
+    call.tell(ThinkFailed(call.turn.reply, "it cannot be put on record", call.clock))
+    assert call.handed_over
+    assert call.transport.closing
