@@ -426,7 +426,8 @@ def check_step(before: Turn, event: Event, after: Turn, commands: tuple[Command,
         assert not {Think, Say, NewEpoch} & set(names), "and abandons nothing"
     if before.state is State.YIELDING and after.state in {State.LISTENING, State.DELIBERATING}:
         assert raised == 1
-        assert names.count(Thaw) == (after.state is State.DELIBERATING or not (after.utterance or after.keys)), "known, or to come"
+        known = after.state is State.DELIBERATING or not (after.utterance or after.keys)
+        assert names.count(Thaw) == known, "the words are known, or to come"
     if after.state is State.YIELDING and before.state is not State.YIELDING:
         assert names.count(Hold) == 1
         assert after.frozen

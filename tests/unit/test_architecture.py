@@ -81,7 +81,7 @@ CATCHES_ALL = {
 
 LONGEST = 450
 LONGER = {
-    "agentd/messages.py": (750, "all messages on one page"),
+    "agentd/messages.py": (800, "all messages on one page"),
     "agentd/ledger/rules.py": (650, "all rules on one page, as the specification has them"),
 }
 
