@@ -63,7 +63,7 @@ def _line(book: Book, row: Row, what: str) -> tuple[str, str]:
     if row.kind is Kind.PIVOT and row.fact is Fact.SENT:
         return "keeping", f"{what}: running, and cannot be stopped; say so."
     if row.kind is Kind.DEFERRED:
-        return "waiting", f"{what}: will be sent. Use the future tense."
+        return "keeping", f"{what}: will be sent. Use the future tense."
     return "keeping", f"{what}: the caller said yes; it is being done. Do not say that it is done."
 
 
