@@ -27,8 +27,9 @@ class Slots(BaseModel):
 def slot(*, ask: str, again: str = "", one: str = "", confirm: str = "", examples: Sequence[str] = ()) -> Any:
     """A slot's words: the question, the question in other words, and how to read the value back.
 
-    `one` asks where a tool offered a single value; a yes takes it. `confirm` is a yes/no question that holds the value:
-    "I have {phone}. Is that right?". `examples` are answers for the recognizer to know, where the type has no grammar.
+    `one` asks where a tool offered a single value, and a yes takes it; without `one` it is taken. `confirm` is a yes/no
+    question that holds the value: "I have {phone}. Is that right?". `examples` are answers for the recognizer to know, where
+    the type has no grammar.
     """
     return Field(
         default=None, json_schema_extra={"ask": ask, "again": again, "one": one, "confirm": confirm, "examples": [*examples]}
