@@ -144,9 +144,9 @@ class Outcomes(Draft):
         return done is not None and done.state not in STANDING
 
     def _chosen(self, tool: Tool) -> dict[str, Any]:
-        """Nothing in place of what the tool's arguments were offered for."""
-        offering = (self._flow.offering[name] for name in tool.args.model_fields if name in self._flow.offering)
-        return dict.fromkeys(need for reader in offering for need in reader.required)
+        """Nothing in place of the tool's arguments that were chosen from offers, and of what these were for."""
+        chosen = [name for name in tool.args.model_fields if name in self._flow.offering]
+        return dict.fromkeys(one for name in chosen for one in (*self._flow.offering[name].required, name))
 
     def _values(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """An effect's arguments, as far as slots hold them."""

@@ -210,7 +210,7 @@ def test_after_a_yes_it_goes_on_where_the_effect_has_led() -> None:
 
 def test_after_a_no_what_it_was_about_is_asked_anew() -> None:
     said, proposals, thought = think("no", of("dropped"), took="no")
-    assert (said, proposals) == ("All right.", (Fill({"day": None}),))
+    assert (said, proposals) == ("All right.", (Fill({"day": None, "when": None}),))
     assert think("", of("dropped"), slots={"name": "Ann"}, round=1, notes=thought.notes)[0] == "What day?"
 
 
@@ -222,7 +222,7 @@ def test_after_a_no_to_what_should_have_taken_its_place_the_first_one_stands() -
 
 def test_after_a_retraction_nothing_more_is_asked_for() -> None:
     said, proposals, thought = think("forget it", of("dropped"), took="retract")
-    assert (said, proposals) == ("", (Fill({"day": None}),))
+    assert (said, proposals) == ("", (Fill({"day": None, "when": None}),))
     assert (
         think("", of("dropped"), slots={"name": "Ann"}, round=1, notes=thought.notes)[0] == "All right. What can I do for you?"
     )
@@ -281,7 +281,7 @@ def test_another_time_without_saying_which_is_asked_for() -> None:
     _, proposals, thought = think("can we do another day", of("asking"), ask=ask())
     assert proposals == ()
     _, proposals, thought = think("another day please", of("asking"), ask=ask())
-    assert proposals == (Fill({"day": None}),)
+    assert proposals == (Fill({"day": None, "when": None}),)
     assert thought.revises
 
 
@@ -308,7 +308,7 @@ def test_where_the_flow_leads_nowhere_the_values_are_forgotten() -> None:
     _, proposals, thought = think("cancel it", of("asking"), ask=ask())
     assert proposals == (TakeBack("3.3.0.take_back", "e1"),)
     _, proposals, thought = think("", of("dropped"), round=1, outcomes=(outcome,), notes=thought.notes)
-    assert proposals == (Fill({"day": None}),)
+    assert proposals == (Fill({"day": None, "when": None}),)
     assert (
         think("", of("dropped"), slots={"name": "Ann"}, round=2, notes=thought.notes)[0] == "All right. What can I do for you?"
     )
@@ -333,7 +333,7 @@ def test_other_words_about_it_take_nothing_back(said: str) -> None:
 
 def test_what_the_world_refused_is_said_and_something_else_asked_for() -> None:
     said, proposals, _ = think("", of("failed"), **went(BOOK, "refused"))
-    assert (said, proposals) == ("No Tuesday the 24th at 10.", (Fill({"day": None}),))
+    assert (said, proposals) == ("No Tuesday the 24th at 10.", (Fill({"day": None, "when": None}),))
 
 
 def test_what_could_not_even_be_put_on_record_is_apologised_for_and_handed_on() -> None:
