@@ -276,9 +276,10 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The segment `key` may be played: what it tells is on record."""
+    """The segment `key` may be played: what it tells is on record. `skip`: it must not be; the reply goes on behind it."""
 
     key: str
+    skip: bool = False
 
 
 @dataclass(frozen=True, slots=True)

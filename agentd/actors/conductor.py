@@ -187,8 +187,8 @@ class Conductor:
                 event = self._note_ledger(message)
             case LedgerDown() | Ruled():
                 event = self._note_ruling(message)
-            case TellingRefused(key, why, at):
-                event = ThinkFailed(self._turn.reply, why, at) if self._effects.is_of(key, self._turn.reply) else None
+            case TellingRefused():
+                event = self._effects.refused(message, self._turn.reply)
             case TellingDue() | TellingPlayed() | TellingCut() | Release():
                 self._effects.gate(message)
                 event = None

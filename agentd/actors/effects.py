@@ -23,6 +23,8 @@ from agentd.messages import (
     TellingCut,
     TellingDue,
     TellingPlayed,
+    TellingRefused,
+    ThinkFailed,
 )
 
 
@@ -98,9 +100,13 @@ class Effects:
         """Another reply begins, which has none of the owed sentences yet."""
         self._queued.clear()
 
-    def is_of(self, key: str, reply: Reply) -> bool:
-        """Whether a segment's key is one of this reply."""
-        return key.startswith(f"{reply.turn}.{reply.epoch}.")
+    def refused(self, telling: TellingRefused, reply: Reply) -> ThinkFailed | None:
+        """Go on without what is not so any more; but of what cannot be put on record the thinker must know."""
+        if not self.down:
+            self._ports.transport.send_nowait(Release(telling.key, skip=True))
+            return None
+        this = telling.key.startswith(f"{reply.turn}.{reply.epoch}.")
+        return ThinkFailed(reply, telling.why, telling.at) if this else None
 
     def find(self, name: str) -> Effect | None:
         """The effect of that id."""

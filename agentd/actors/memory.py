@@ -17,6 +17,9 @@ from agentd.flow.refusal import Refused
 from agentd.messages import Fill, Fire, FlowState, Outcome, Proposal, Retract, Said, Segment, TakeBack, UseTool
 from agentd.turn.commands import Then
 
+NAME: Final = 64
+"""Characters of a tool's name in the conversation: whoever asks for a tool that is not there may call it anything."""
+
 NO_EFFECTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 OPEN: Final = {"running", "open", "asking", "waiting"}
@@ -56,7 +59,7 @@ class Memory:
     def tool(self, outcome: Outcome) -> Memory:
         """With the one outcome of a tool call."""
         proposal = outcome.proposal
-        name = proposal.tool if isinstance(proposal, UseTool) else "take_back"
+        name = proposal.tool[:NAME].encode(errors="replace").decode() if isinstance(proposal, UseTool) else "take_back"
         return self.add(Said("tool", f"{name}: {outcome.status}"))
 
     def settle(
@@ -81,14 +84,14 @@ class Memory:
                     continue
                 match proposal:
                     case Fill(values):
-                        state = flow.fill(state, values)
+                        state = flow.fill(state, _object(values))
                     case Fire(trigger):
                         state = flow.fire(state, trigger, now)
                     case UseTool() if not tools:
                         outcomes.append(Outcome(proposal, "refused", why="no more tools in this reply: two were refused"))
                         continue
                     case UseTool(_, tool, args, replaces):
-                        flow.check_tool(state, tool, args)
+                        flow.check_tool(state, tool, _object(args))
                         _known(replaces, {"", *effects})
                         continue
                     case TakeBack(_, effect):
@@ -159,6 +162,13 @@ class Memory:
         same = self.unheard.state == self.flow.state and self.unheard.entered == self.flow.entered
         announced = self.unheard.announced if same else False
         return replace(self, flow=replace(self.flow, announced=announced), unheard=None)
+
+
+def _object(given: object) -> Mapping[str, Any]:
+    """What was given by name; Refused where it is something else, since a model may write anything."""
+    if not isinstance(given, Mapping):
+        raise Refused("values must be given by their names")
+    return given
 
 
 def _known(effect: str, effects: Container[str]) -> None:

@@ -92,6 +92,7 @@ class ThinkerActor:
             first = first or trio.current_time()
             if len(self._said) + len(questions) >= limits.SEGMENTS:
                 return
+            segment = replace(segment, reply=request.reply, effect="")  # only the machine speaks of its effects
             if request.ask is not None and segment.text.endswith("?"):
                 questions.append(segment)  # the machine's own takes its place, where that is asked
             else:

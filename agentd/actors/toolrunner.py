@@ -81,6 +81,7 @@ class ToolRunner:
         self._facts, self._record, self._hands, self._wall, self._adopt = facts, record, hands, wall, adopt
         self.book = Book(facts.id, guard=guard)
         self._orders: dict[str, tuple[RunTool, float]] = {}
+        self._uses = 0
         self._took = ""
         self._over, self._driven, self._left = trio.Event(), trio.Event(), trio.Event()
 
@@ -160,27 +161,29 @@ class ToolRunner:
 
     async def _start(self, order: RunTool) -> None:
         """Cancelled: as `_obey`."""
-        if len(self._orders) >= MOST or order.proposal.id in self._orders:
+        if len(self._orders) >= MOST:
             now = trio.current_time()
             await self._report.send(ToolDone(order.reply, Outcome(order.proposal, "refused", why="too many at once"), now, now))
             return
-        self._orders[order.proposal.id] = order, trio.current_time()
+        self._uses += 1
+        use = str(self._uses)  # models give one id twice, or none
+        self._orders[use] = order, trio.current_time()
         if isinstance(order.proposal, TakeBack):
-            self._jobs.start(self._lose_patience, order, limits.TOOL_S * PATIENCE)
-            self._driver.post(events.TakenBack(_new_id(), order.proposal.id, order.proposal.effect, self._epoch()))
+            self._jobs.start(self._lose_patience, use, limits.TOOL_S * PATIENCE)
+            self._driver.post(events.TakenBack(_new_id(), use, order.proposal.effect, self._epoch()))
             return
         try:
             tool, args = self._flow.check_tool(order.flow, order.proposal.tool, order.proposal.args)
         except Refused as refusal:
-            await self._settle(order.proposal.id, "refused", why=str(refusal))
+            await self._settle(use, "refused", why=str(refusal))
             return
         if not isinstance(tool, EffectTool):
-            self._jobs.start(self._read, order)
+            self._jobs.start(self._read, use, order)
             return
-        self._jobs.start(self._lose_patience, order, tool.timeout * PATIENCE)
+        self._jobs.start(self._lose_patience, use, tool.timeout * PATIENCE)
         self._driver.post(
             events.Proposed(
-                _new_id(), order.proposal.id, tool.name, tool.kind, tool.traits, tool.dump(args), tool.identity_of(args),
+                _new_id(), use, tool.name, tool.kind, tool.traits, tool.dump(args), tool.identity_of(args),
                 tool.resource_of(args), tool.needs, order.proposal.replaces, self._epoch(),
             )
         )  # fmt: skip
@@ -188,10 +191,10 @@ class ToolRunner:
     def _epoch(self) -> float:
         return self._wall().timestamp()
 
-    async def _lose_patience(self, order: RunTool, seconds: float) -> None:
+    async def _lose_patience(self, use: str, seconds: float) -> None:
         """A tool call waits for its row, and not for ever. Cancelled: it waits on."""
         await trio.sleep(seconds)
-        await self._settle(order.proposal.id, "timeout", why="still running: do not repeat it")
+        await self._settle(use, "timeout", why="still running: do not repeat it")
 
     async def _settle(self, use: str, status: Status, result: Any = None, why: str = "") -> None:
         """The one outcome of a tool call. Cancelled: it is not told."""
@@ -236,10 +239,10 @@ class ToolRunner:
 
     # ── Tools that read ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _read(self, order: RunTool) -> None:
+    async def _read(self, use: str, order: RunTool) -> None:
         """One tool and its one outcome. Cancelled: none is reported."""
         result, status, why = await self._attempt(order)
-        await self._settle(order.proposal.id, status, result, why)
+        await self._settle(use, status, result, why)
 
     async def _attempt(self, order: RunTool) -> tuple[Any, Status, str]:
         use = order.proposal

@@ -305,8 +305,8 @@ class Transport:
                     await self._tell(self._playout.hold(reply, now, self._pos))
                 case Resume(reply):
                     self._playout.resume(reply)
-                case Release(key):
-                    self._playout.release(key, now)
+                case Release(key, skip):
+                    self._playout.skip(key) if skip else self._playout.release(key, now)
                 case NewEpoch(epoch):
                     self._silence(now)
                     await self._tell(self._playout.abandon(epoch, now, self._pos))

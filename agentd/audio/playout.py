@@ -91,6 +91,7 @@ class Playout:
         self._pcm = bytearray()
         self._pieces: list[Piece] = []
         self._gate: Piece | None = None
+        self._skipped = set[str]()
         self._marks = Marks()
         self._made_at = 0.0
         self._sent = 0
@@ -121,7 +122,7 @@ class Playout:
     def add(self, audio: Audio, now: float) -> None:
         """Take audio that came at `now`; of an older epoch it is dropped."""
         segment = audio.segment
-        if not self._take(segment.reply):
+        if not self._take(segment.reply) or segment.key in self._skipped:
             return
         self._came_at = now
         if not self._pieces or self._pieces[-1].segment.index != segment.index:
@@ -160,6 +161,22 @@ class Playout:
             if piece.untold and piece.segment.key == key:
                 piece.due = piece.released = True
                 self._came_at = now
+        self._close_gate()
+
+    def skip(self, key: str) -> None:
+        """The telling of that key must not be sent: what is behind it moves up, and what still comes of it is dropped."""
+        self._skipped.add(key)
+        for number, piece in enumerate(self._pieces):
+            if piece.segment.key == key and not piece.released:
+                size = (len(self._pcm) // 2 if piece.end is None else piece.end) - piece.start
+                del self._pieces[number], self._pcm[2 * piece.start : 2 * (piece.start + size)]
+                for later in self._pieces[number:]:
+                    later.start -= size
+                    later.end = None if later.end is None else later.end - size
+                break
+        self._close_gate()
+
+    def _close_gate(self) -> None:
         self._gate = next((piece for piece in self._pieces if piece.untold and not piece.released), None)
 
     # ── What goes out ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -150,3 +150,10 @@ async def rows(ledger: Ledger) -> list[Row]:
     """The call's rows as they are on record."""
     case = await ledger.of_call("call-1")
     return list(case.rows) if case else []
+
+
+async def says(scene: Scene, words: str, quiet: float = 1.0) -> None:
+    """The caller speaks, and hears the answer until the agent is quiet for so many seconds."""
+    scene.phone.say(words)
+    await scene.phone.said()
+    await scene.phone.quiet(quiet)

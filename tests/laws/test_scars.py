@@ -15,7 +15,7 @@ from agentd.flow.model import Flow
 from agentd.ledger.ledger import Ledger
 from agentd.messages import Fire, Proposal, Segment, ThinkRequest, ToolDone, UseTool
 from agentd.providers.base import Thought
-from tests.calls.effects import World, call, rows
+from tests.calls.effects import World, call, rows, says
 from tests.calls.harness import Scene, telephone_call
 from tests.calls.script import Answer, Round, Script, tool
 
@@ -27,13 +27,6 @@ class Forgetful(Script):
         if request.why != "reply" or request.round or request.took:
             return Round("anything else?")
         return Round("let me see", (UseTool(f"use-{len(self.requests)}", "book", {"day": "tuesday"}),))
-
-
-async def says(scene: Scene, words: str, quiet: float = 1.0) -> None:
-    """The caller speaks, and hears the answer to its end."""
-    scene.phone.say(words)
-    await scene.phone.said()
-    await scene.phone.quiet(quiet)
 
 
 def outcomes(scene: Scene) -> dict[str, list[str]]:

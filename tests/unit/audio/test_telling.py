@@ -258,6 +258,39 @@ def test_a_segment_that_is_not_whole_lets_nothing_of_the_telling_behind_it_slip_
     assert line.playout.wake_at(line.now) is None
 
 
+@pytest.mark.parametrize("acks", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+def test_what_must_not_be_told_any_more_is_left_out_and_the_reply_goes_on_behind_it(acks: bool, late: bool) -> None:
+    line = Line(release_after=None, acks=acks)
+    before = line.say(2)
+    told = line.tell(3, 2, unfinished=late, pieces=3)
+    if not late:
+        line.say(2)
+        line.end()
+    line.step(2.0)
+    line.playout.skip(told.key)
+    if late:
+        line.finish(told)
+        line.say(2)
+        line.end()
+    line.step(3.0)
+    assert line.sent() == [*range(2 * WORD), *range(5 * WORD, 7 * WORD)]
+    assert [heard.segment.index for heard in line.of(SegmentHeard)] == [before.index, 2]
+    assert line.fates(told) == []
+    assert len(line.of(ReplyHeard)) == 1
+
+
+def test_a_reply_that_is_nothing_but_what_must_not_be_told_is_over_at_once() -> None:
+    line = Line(release_after=None)
+    told = line.tell(3, 2)
+    line.end()
+    line.step(1.0)
+    line.playout.skip(told.key)
+    line.step(0.1)
+    assert line.sent() == []
+    assert len(line.of(ReplyHeard)) == 1
+
+
 def test_the_release_is_asked_for_once_and_shortly_before_it_is_needed() -> None:
     line = Line(release_after=None)
     line.say(20)
