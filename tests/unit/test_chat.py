@@ -114,13 +114,17 @@ def test_quitting_hears_the_reply_out(typed: Typed, left: tuple[str, ...]) -> No
     assert columns(typed(TUESDAY, *left), EFFECT)[-1] == ["there", "keep", "told", "told"]
 
 
-def test_an_interrupt_hangs_up_and_settles(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def readline(self, *_: object) -> str:
+def test_an_interrupt_hangs_up_at_once(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(io.StringIO):
+        def readline(self, *size: int) -> str:
+            if line := super().readline(*size):
+                return line
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(io, "StringIO", Terminal)
-    assert said(typed(), "over") == ["hangup"]
+    monkeypatch.setattr(io, "StringIO", Interrupted)
+    lines = typed(TUESDAY)
+    assert said(lines, "over") == ["hangup"]
+    assert columns(lines, EFFECT)[-1] == ["there", "keep", "telling", "doubt"]
 
 
 def test_a_call_that_ends_by_itself_ends_the_chat(typed: Typed) -> None:

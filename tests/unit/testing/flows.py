@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from agentd.errors import ToolNotSent
-from agentd.flow import Answer, Context, Flow, Slots, SpokenTime, State, When, compensable, read, slot
+from agentd.flow import Answer, Context, Flow, Slots, SpokenTime, State, When, compensable, deferred, read, slot
 
 
 class Visit(Slots):
@@ -16,11 +16,12 @@ class Visit(Slots):
 
 @dataclass
 class Office:
-    """What is booked. `late` before each answer, in seconds; `away` as often nobody can be reached."""
+    """What is booked, and texted. `late` before each answer, in seconds; `away` as often nobody can be reached."""
 
     late: float = 0.0
     away: int = 0
     booked: dict[str, str] = field(default_factory=dict)
+    texted: dict[str, str] = field(default_factory=dict)
 
     async def answers(self) -> None:
         """Cancelled: it has not answered."""
@@ -43,6 +44,11 @@ def a_flow(office: Office, **changes: object) -> Flow:
         await office.answers()
         office.booked.pop(context.effect, None)
 
+    @deferred(tell="I will text you about {day}.", identity=["day"], honours_key=True)
+    async def text(context: Context, day: SpokenTime) -> None:
+        await office.answers()
+        office.texted[context.effect] = str(day)
+
     @read(tell="It will be {result}.")
     def weather(day: SpokenTime) -> str:
         """The weather of that day."""
@@ -53,12 +59,14 @@ def a_flow(office: Office, **changes: object) -> Flow:
             State("greeting", say="How can I help?"),
             State("booking", fills=Visit, tools=[book], ask="Anything else?"),
             State("looking", fills=Visit, tools=[weather], ask="Anything else?"),
+            State("texting", fills=Visit, tools=[text]),
             State("handover", say="One moment.", transfer="desk"),
             State("goodbye", say="Goodbye.", final=True),
         ],
         "transitions": [
             When("wants_visit", "*", "booking", "book a visit"),
             When("wants_weather", "*", "looking", "how is the weather"),
+            When("wants_text", "*", "texting", "text me"),
             When("wants_human", "*", "handover", "speak to a person"),
             When("is_done", "*", "goodbye", "goodbye", "that's all"),
         ],

@@ -166,8 +166,20 @@ def test_a_tool_that_sleeps_takes_no_time_and_is_waited_for() -> None:
     async def part(call: Conversation, office: Office) -> None:
         began = call.now
         await call.says(TUESDAY)
+        assert call.reply == f"One moment, please. Just a moment more. {BOOKED}"
         assert (call.now - began).total_seconds() > office.late
-        assert await call.hears() == f"One moment, please. {BOOKED}"
+        assert await call.hears() == call.reply
+
+    calls(part, Office(late=7.0))
+
+
+def test_hearing_the_agent_out_waits_for_what_comes_of_it() -> None:
+    async def part(call: Conversation, office: Office) -> None:
+        await call.says("text me on tuesday")
+        assert call.effects[0].fact.value == "unsent"
+        assert await call.hears() == "I will text you about Tuesday the 24th."
+        assert columns(call) == [("there", "keep", "told")]
+        assert list(office.texted.values()) == ["2026-11-24"]
 
     calls(part, Office(late=3.0))
 
