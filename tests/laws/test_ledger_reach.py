@@ -39,7 +39,7 @@ def test_no_unknown_outcome_breaks_a_law(scenario: Scenario) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [*SCENARIOS, *UNKNOWN], ids=lambda scenario: scenario.name)
 def test_nothing_within_far_reach_breaks_a_law(scenario: Scenario) -> None:
-    print(explore(scenario, depth=scenario.depth + 6, most=60_000))
+    print(explore(scenario, depth=scenario.depth + 6, most=50_000))
 
 
 # ── What holds up the laws ───────────────────────────────────────────────────────────────────────────────────────────────
