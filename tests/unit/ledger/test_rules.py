@@ -13,6 +13,7 @@ from agentd.ledger.events import (
     Clock,
     Cut,
     Done,
+    Due,
     Ended,
     Entered,
     No,
@@ -395,6 +396,11 @@ def test_after_two_cut_tellings_we_ask_whether_to_keep_it() -> None:
     assert call["a"].told is Told.TOLD
 
 
+def test_a_telling_that_comes_to_nothing_by_words_counts_as_cut() -> None:
+    call = opened("compensable").tells("a").says(OTHER).tells("a").says(OTHER)
+    assert call.owed == [("a", Mode.CHECK)]
+
+
 def test_we_ask_whether_to_keep_it_at_most_twice() -> None:
     call = opened("compensable").cut("a").cut("a").cut("a")
     assert call.owed == [("a", Mode.CHECK)]
@@ -571,6 +577,17 @@ def test_who_takes_over_lets_a_hold_end_by_itself() -> None:
     assert call.times(Clock.EXPIRES)[-1] == 60.0
     call.due(Clock.EXPIRES, "a")
     assert call["a"].fact is Fact.ABSENT
+
+
+@pytest.mark.parametrize("clock", Clock)
+def test_a_deadline_that_was_forgotten_changes_nothing(clock: Clock) -> None:
+    book = replace(opened("held, told").tells("a").book, armed=frozenset())
+    assert step(book, Due(clock, "a")) == (book, ())
+
+
+def test_a_deadline_that_passed_is_not_armed_any_more() -> None:
+    call = opened("held, told").due(Clock.STALE, "a")
+    assert call.armed("a") == {Clock.OPEN, Clock.EXPIRES}
 
 
 def test_words_and_marks_of_nothing_change_nothing() -> None:

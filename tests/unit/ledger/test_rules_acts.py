@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agentd import limits
+from agentd.ledger.book import Telling
 from agentd.ledger.events import (
     Ask,
     Clock,
+    Done,
     Ended,
     Entered,
     Event,
     No,
+    Played,
     Proposed,
     Rejected,
     Retracted,
     Says,
     Suspected,
     TakenBack,
+    Tell,
     Unknown,
 )
 from agentd.ledger.row import Fact, Kind, Told, Verdict, Why
@@ -115,6 +121,12 @@ def test_a_replaced_deferred_effect_is_dropped_by_the_step_that_records_the_new(
     assert call.kept("b").done().sent("a") == []
 
 
+def test_what_inherits_and_is_then_told_stays_told() -> None:
+    call = Call(effect("a", DEFERRED, "text")).cut("a").take(revision("b", "a", DEFERRED, "text")).kept("b").done()
+    assert call["b"].told is Told.TOLD
+    assert call.owed == []
+
+
 def test_a_replaced_pivot_takes_its_question_with_it() -> None:
     call = Call(effect("fifty", PIVOT, "pay")).tells("fifty").take(revision("sixty", "fifty", PIVOT, "pay"))
     call.says(ASSENT)
@@ -166,6 +178,14 @@ def test_a_yes_to_the_risk_lets_go_of_the_old_before_the_new_is_got() -> None:
     assert call.verdicts("tue", "wed") == ["drop", "open"]
     assert call.owed == [("wed", Mode.TELL)]
     assert call["wed"].told is Told.TELLING
+    assert call.kept("wed").owed == [], "that the old one is gone was told with the new one"
+
+
+def test_of_what_acts_when_it_is_kept_the_old_one_stays_until_the_risk_is_taken() -> None:
+    call = Call(effect("a", DEFERRED, "text")).cut("a").take(revision("b", "a", DEFERRED, "text", old_first=True))
+    assert call.verdicts("a", "b") == ["open", "open"]
+    call.tells("b").says(ASSENT)
+    assert call.verdicts("a", "b") == ["drop", "open"]
 
 
 def test_a_no_to_the_risk_leaves_the_old() -> None:
@@ -288,6 +308,25 @@ def test_a_yes_to_the_pivot_drops_what_would_revise_its_need() -> None:
     assert call["other"].why == Why.KEPT_OTHER
     call.done()
     assert call.verdicts("hold", "pay", "other") == ["keep", "keep", "drop"]
+
+
+def test_of_two_pivots_the_first_that_is_there_keeps_their_need() -> None:
+    call = Call(effect("hold", HELD), effect("pay", PIVOT, needs=("hold",)), effect("tip", PIVOT, needs=("hold",)))
+    call.done("hold").tells("pay").says(ASSENT).tells("tip").says(ASSENT)
+    refused = Call()
+    refused.book = call.book
+    assert call.answered("pay", ACT)["hold"].why == Why.PIVOT
+    assert refused.answered("pay", ACT, No("declined"))["hold"].open, "the other one may still be there"
+    assert refused.answered("tip", ACT, No("declined"))["hold"].dropped
+
+
+def test_what_a_pivot_kept_while_it_was_being_told_and_then_fails_is_put_right() -> None:
+    call = Call(effect("hold", HELD), effect("pay", PIVOT, needs=("hold",))).done("hold").tells("pay").says(ASSENT)
+    call.book = replace(call.book, tellings=(Telling("hold", Mode.TELL, "k"),))
+    call.answered("pay", ACT).take(Played("hold", "k", 9))
+    assert call["hold"].told is Told.TOLD
+    call.answered("hold", CONFIRM, No("gone"))
+    assert ("hold", Mode.UNTELL) in call.owed
 
 
 def test_a_need_gone_after_the_yes_fails_the_pivot_unsent() -> None:
@@ -434,6 +473,12 @@ def test_revising_it_twice_takes_it_back_once() -> None:
     assert [row.id for row in call.book.rows] == ["tue", "wed", "thu", "tue.old"]
 
 
+def test_what_the_caller_took_back_is_not_taken_back_once_more() -> None:
+    call = Call(BOOKING).done().kept("tue").take(revision("wed", "tue")).done().take(TakenBack("back", "use of back", "tue"))
+    call.kept("wed").done()
+    assert [row.id for row in call.book.rows] == ["tue", "wed", "back"]
+
+
 def test_a_revision_that_fails_leaves_what_was_kept() -> None:
     call = Call(BOOKING).done().kept("tue").take(revision("wed", "tue")).answered("wed", DO, No("full"))
     assert call["tue"].done
@@ -486,6 +531,22 @@ def test_kept_and_replayed_it_is_answered_from_the_record() -> None:
     call = kept().take(again(repeat="replay"))
     assert call.outcomes("again") == ["done"]
     assert len(call.book.rows) == 1
+
+
+@pytest.mark.parametrize("kind", [HELD, PIVOT])
+def test_what_asks_anyway_is_asked_once_more_and_not_twice(kind: Kind) -> None:
+    asks = {"keep_on": "yes"} if kind is HELD else {}
+    call = Call(effect("a", kind, **asks)).done().tells("a").says(ASSENT).done().tells("a")
+    call.take(effect("again", kind, "a", identity="a", **asks)).done()
+    assert call.owed == [("again", Mode.ASK)]
+
+
+def test_what_was_refused_or_taken_back_is_not_replayed() -> None:
+    refused = Call(effect("a", DEFERRED)).kept("a").answered("a", ACT, No("no such number"))
+    refused.take(effect("again", DEFERRED, "a", identity="a", repeat="replay"))
+    assert refused.has("again")
+    back = kept().take(TakenBack("back", "use of back", "a")).done().take(again(repeat="replay"))
+    assert back.sent("again") == [DO]
 
 
 def test_kept_and_not_yet_done_it_is_not_said_to_be() -> None:
@@ -573,6 +634,25 @@ def test_each_tool_call_has_one_outcome(kind: Kind, how: str) -> None:
             call.dies()
     call.done().take(Ended()).done()
     assert len(call.outcomes("a")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "outcome"),
+    [
+        (COMPENSABLE, Done("{}"), ("done", "")),
+        (COMPENSABLE, No("full"), ("refused", "full")),
+        (COMPENSABLE, Unknown("no answer"), ("unknown", "its outcome is not known: say that a person will check")),
+    ],
+)
+def test_the_outcome_is_what_the_world_says(kind: Kind, answer: Done | No | Unknown, outcome: tuple[str, str]) -> None:
+    call = Call(effect("a", kind)).answered("a", DO, answer)
+    told = [action for action in call.actions if isinstance(action, Tell)]
+    assert [(action.status, action.why) for action in told] == [outcome]
+
+
+@pytest.mark.parametrize("kind", [DEFERRED, PIVOT])
+def test_what_acts_when_it_is_kept_is_waiting_at_once(kind: Kind) -> None:
+    assert Call(effect("a", kind)).outcomes("a") == ["waiting"]
 
 
 def test_what_is_let_go_while_it_runs_is_said_at_once() -> None:

@@ -152,6 +152,18 @@ def test_what_may_still_arrive_is_not_final(arrow: str, answer: Found) -> None:
     assert call[name].stuck
 
 
+def test_what_was_kept_is_not_undone_to_know_where_it_is() -> None:
+    call, _ = found("act", Found.ABSENT, tombstone=True)
+    assert call["a"].stuck
+    assert call.sent("a") == [ACT, STATUS]
+
+
+def test_what_the_remote_said_stays_on_record() -> None:
+    call, _ = lost("do", honours_key=True)
+    assert call["a"].error == "no answer"
+    assert call.dies()["a"].error == "no answer"
+
+
 def test_not_found_is_final_after_an_undo_that_leaves_a_tombstone() -> None:
     call, _ = found("do", Found.ABSENT, tombstone=True)
     assert call.sent("a") == [DO, STATUS, UNDO]
