@@ -26,10 +26,10 @@ from agentd.carriers.media import MediaCodec
 from agentd.flow.model import Flow
 from agentd.flow.telling import vocabulary
 from agentd.ledger.book import Book
-from agentd.ledger.claims import stop
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.driver import Record
 from agentd.ledger.hands import Hands
+from agentd.ledger.speech.claims import stop
+from agentd.ledger.storage.codec import CallFacts
 from agentd.messages import Audio, Draining, Listen, NewEpoch, ReplyEnd, Segment, ThinkRequest
 from agentd.offload import Offload
 from agentd.providers.base import Recognizer, Thinker, Voice, VoiceActivityFactory

@@ -88,8 +88,8 @@ def _run(argv: list[str]) -> int:
             settings, rest = _own(rest, "trace")
             return trace(rest, settings.calls.out)
         case ["effects", *rest]:
-            from agentd.ledger.cli import existing
-            from agentd.ledger.cli import main as effects
+            from agentd.ledger.operators.cli import existing
+            from agentd.ledger.operators.cli import main as effects
 
             settings, rest = _own(rest, "effects")
             return effects(rest, lambda: existing(settings))

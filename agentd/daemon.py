@@ -36,10 +36,10 @@ from agentd.http.socket import Socket
 from agentd.http.wire import Request, Response
 from agentd.janitor import Janitor
 from agentd.ledger.book import Book, changes
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.hands import Hands, NoHands
-from agentd.ledger.incidents import Census
-from agentd.ledger.ledger import Ledger, open_ledger
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.incidents import Census
+from agentd.ledger.storage.ledger import Ledger, open_ledger
 from agentd.offload import Offload, Threads
 from agentd.outbox import Outbox
 from agentd.outbox import webhook as call_is_over

@@ -17,12 +17,12 @@ from agentd.actors.kit import Jobs, open_jobs
 from agentd.errors import Fenced, InternalBug, LedgerDown
 from agentd.ledger import driver
 from agentd.ledger.book import Book, changes
-from agentd.ledger.codec import CallFacts, Case
 from agentd.ledger.driver import Driver
 from agentd.ledger.events import Resolved, Retried
 from agentd.ledger.hands import Hands
-from agentd.ledger.incidents import Census, Order, Verb
-from agentd.ledger.ledger import Ledger
+from agentd.ledger.storage.codec import CallFacts, Case
+from agentd.ledger.storage.incidents import Census, Order, Verb
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import RowChanged
 
 log = logging.getLogger(__name__)

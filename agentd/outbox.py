@@ -27,11 +27,11 @@ from agentd.flow.model import Flow
 from agentd.flow.telling import telling
 from agentd.handoff.effects import Fate, settled, whole, written
 from agentd.ledger.book import Book, holds
-from agentd.ledger.codec import CallFacts, Case
 from agentd.ledger.draft import NOTICE
 from agentd.ledger.events import Answer, Ask, Done, No, NotSent, Unknown
 from agentd.ledger.hands import Hands
 from agentd.ledger.row import SPOKEN, Kind, Row, Verdict, Why
+from agentd.ledger.storage.codec import CallFacts, Case
 from agentd.messages import Effect, Mode
 from agentd.settings import After
 

@@ -399,7 +399,8 @@ class Conductor:
         """The caller's words decide once it is known what was told of the reply that they cut, though their own be dropped."""
         while self._unruled and not self._stops_owed:
             think = self._unruled.popleft()
-            self._rulings_owed += self._effects.rule(think.reply, think.added, think.onset)
+            sure = think.added if think.sure else ""  # what may not have been said decides nothing
+            self._rulings_owed += self._effects.rule(think.reply, sure, think.onset)
 
     def _start_reply(self, think: Think) -> None:
         """A reply's first round."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from agentd.actors.ports import Ports
 from agentd.flow.model import Flow
@@ -26,6 +27,9 @@ from agentd.messages import (
     TellingRefused,
     ThinkFailed,
 )
+
+SETTLED: Final = frozenset({"kept", "dropped", "failed", "taken_back"})
+"""States of effects that nothing changes by itself."""
 
 
 class Effects:
@@ -113,11 +117,11 @@ class Effects:
         return next((effect for effect in self.known if effect.id == name), None)
 
     def told(self) -> tuple[Effect, ...]:
-        """What the thinker is told; of nothing can anything be said for sure while the ledger is down."""
+        """What the thinker is told; while the ledger is down, nothing for sure but of what was settled before."""
         if not self.down:
             return self.known
         doubt = "outcome unknown: say that a person will check; never retry, never say done or failed."
-        return tuple(replace(effect, state="unknown", line=doubt) for effect in self.known)
+        return tuple(e if e.state in SETTLED else replace(e, state="unknown", line=doubt) for e in self.known)
 
     def tells(self, reply: Reply, now: datetime) -> tuple[Segment, ...]:
         """The owed statements that the reply does not have yet. Whoever speaks them gives them their places."""

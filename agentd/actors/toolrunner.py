@@ -26,12 +26,12 @@ from agentd.flow.refusal import Refused
 from agentd.flow.telling import label
 from agentd.ledger import driver, events
 from agentd.ledger.book import QUESTIONS, Book, changes, owed
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.driver import Driver, Record
 from agentd.ledger.hands import Hands
 from agentd.ledger.lines import effects
 from agentd.ledger.row import Why
-from agentd.ledger.words import says
+from agentd.ledger.speech.words import says
+from agentd.ledger.storage.codec import CallFacts
 from agentd.messages import (
     LedgerDown,
     LedgerMoved,

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from agentd.ledger import incidents
 from agentd.ledger.row import SPOKEN, Kind, Row
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 
 WHO: Final = "agentd demo"
 """Who saw the values: the ledger notes it with each row."""

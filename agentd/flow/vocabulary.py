@@ -58,7 +58,7 @@ CHANGES = (
 """The same, wherever something is done, or about to be."""
 
 VERDICTS = ("that's perfect", "that's fine", "go ahead", "please do", "never mind", "forget it", "no don't", *TAKE_BACKS[1:3])
-"""What else decides on what the caller is told or asked; `agentd.ledger.words` knows many more."""
+"""What else decides on what the caller is told or asked; `agentd.ledger.speech.words` knows many more."""
 
 PICKS: dict[str, int] = {
     "the first one": 0, "the first": 0, "first one": 0, "number one": 0, "the earliest": 0, "the earlier one": 0,

@@ -156,13 +156,14 @@ class Driver:
                 await self._put_off(item)
 
     async def _catch_up(self) -> None:
-        """What waited for the record, in its order. Cancelled: as `run`."""
+        """Try the record again, with what waited for it, in its order. Cancelled: as `run`."""
         self._again_at = float("inf")
-        while self._backlog and not self.fenced:
-            if not await self._advance(*step(self.book, self._backlog[0])):
+        while (self._backlog or self._failures) and not self.fenced:
+            if not await self._advance(*(step(self.book, self._backlog[0]) if self._backlog else (self.book, ()))):
                 self._again_at = trio.current_time() + self._pause()
                 return
-            self._backlog.popleft()
+            if self._backlog:
+                self._backlog.popleft()
 
     async def _put_off(self, event: Event) -> None:
         """The record took no write. What is new is refused; what must be known waits. Cancelled: as `run`."""
@@ -173,15 +174,18 @@ class Driver:
                 await self._report(Down("the telling cannot be put on record", key))
             case _ if not self.fenced:
                 self._backlog.append(event)
-                self._again_at = min(self._again_at, trio.current_time() + self._pause())
+        if not self.fenced:
+            self._again_at = min(self._again_at, trio.current_time() + self._pause())
 
     def _pause(self) -> float:
         return AGAIN_S[min(self._failures, len(AGAIN_S)) - 1]
 
     async def _advance(self, book: Book, actions: tuple[Action, ...]) -> bool:
         """Write what changed, then act. False: it could not be written, and nothing has happened. Cancelled: as `run`."""
-        known = {row.id: row for row in self.book.rows}
+        known, failed = {row.id: row for row in self.book.rows}, self._failures > 0
         changed = tuple(row for row in book.rows if known.get(row.id) != row)
+        if failed and not changed:
+            changed = book.rows[-1:]  # whether the record takes writes again is known by one
         if changed:
             try:
                 await self._record.write(changed)
@@ -191,7 +195,7 @@ class Driver:
                 await self._report(Down(str(error)))
                 return False
         before, self.book, self._failures = self.book, book, 0
-        if changed or before.tellings != book.tellings:
+        if changed or failed or before.tellings != book.tellings:
             await self._report(Moved(before, book))
         for action in actions:
             await self._act(action)

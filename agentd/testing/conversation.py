@@ -19,7 +19,7 @@ from agentd.actors.kit import open_jobs
 from agentd.flow.model import Flow
 from agentd.flow.telling import telling
 from agentd.ledger.row import SPOKEN, Kind, Row
-from agentd.ledger.store import Store
+from agentd.ledger.storage.store import Store
 from agentd.messages import Effect, LedgerMoved, Logged, Owed, Reply, RoundDone, Said, UtteranceEnded
 from agentd.testing.rig import Asked, Rig
 from agentd.turn.words import normalise

@@ -19,8 +19,8 @@ from agentd.errors import FlowError
 from agentd.flow.hands import part_of
 from agentd.flow.model import Flow
 from agentd.ledger.events import No, NotSent, Unknown
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.messages import Logged, Outcome, ToolDone, UseTool
 from agentd.testing.conversation import Conversation, Watch
 from agentd.testing.pace import Pace

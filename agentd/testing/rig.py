@@ -21,12 +21,12 @@ from agentd.flow.hands import FlowHands
 from agentd.flow.model import Flow
 from agentd.janitor import Janitor
 from agentd.ledger.book import Book
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.events import Answer, Ask, Done
 from agentd.ledger.hands import Hands
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Kind, Row
-from agentd.ledger.store import Store
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import Store
 from agentd.offload import Inline
 from agentd.providers.rules.thinker import RulesThinker
 from agentd.testing.phone import RATE, Phone

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.ledger import incidents
-from agentd.ledger.codec import CallFacts
-from agentd.ledger.incidents import Which
 from agentd.ledger.row import Fact, Kind, Row, Told, Verdict
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.incidents import Which
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 from ops.bench.results import Report, ms, percentile, say, spread
 
 ROWS_A_CALL: Final = 4

@@ -15,11 +15,11 @@ import trio
 from agentd.flow import State, When, compensable, deferred, held, pivot
 from agentd.flow.context import Context
 from agentd.flow.model import Flow
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Row
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
-from agentd.offload import Inline
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import open_vault
+from agentd.offload import Inline, Offload
 from tests.calls.harness import Scene, telephone_call
 from tests.calls.script import Script
 
@@ -123,11 +123,11 @@ def flow(world: World) -> Flow:
 
 
 @contextmanager
-def open_ledger(directory: Path) -> Iterator[Ledger]:
-    """A ledger on SQLite, in a directory of its own."""
+def open_ledger(directory: Path, offload: Offload | None = None) -> Iterator[Ledger]:
+    """A ledger on SQLite, in a directory of its own; its work runs inline, if nowhere else."""
     file = directory / "ledger.sqlite"
     store = open_store(f"sqlite:///{file}", open_vault("", file))
-    yield Ledger(store, Inline())
+    yield Ledger(store, offload or Inline())
     store.close()
 
 

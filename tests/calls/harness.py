@@ -22,10 +22,10 @@ from agentd.carriers.sautikit.media import SautikitMedia
 from agentd.flow.hands import FlowHands
 from agentd.flow.model import Flow
 from agentd.ledger.book import Book
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.hands import Hands
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Row
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import Logged, Said
 from agentd.offload import Inline, Offload
 from agentd.providers.base import Recognizer, Thinker, Voice, VoiceActivity

@@ -14,15 +14,15 @@ import pytest
 import trio
 
 from agentd.janitor import Janitor
-from agentd.ledger import incidents
 from agentd.ledger.book import Book
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.events import Answer, Ask, Done, No, NotSent, Unknown
-from agentd.ledger.incidents import Order, Verb, Which
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Fact, Kind, Row, Told, Traits, Verdict
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.incidents import Order, Verb, Which
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.offload import Inline
 from agentd.outbox import Outbox, webhook
 from agentd.settings import load

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Verdict
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import TakeBack, ThinkRequest, UseTool
 from tests.calls.effects import World, call, rows
 from tests.calls.script import Round, Script, tool

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from agentd.errors import LedgerDown
-from agentd.ledger.ledger import Ledger, Page
 from agentd.ledger.row import Fact, Kind, Row, Told, Verdict
+from agentd.ledger.storage.ledger import Ledger, Page
 from agentd.messages import Fire, Outcome, Retract, ThinkRequest
 from agentd.providers.base import Final, RecognizerInput, RecognizerOutput
 from tests.calls.effects import World, call, rows

@@ -10,9 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from agentd.ledger.book import Book, changes
-from agentd.ledger.ledger import Ledger
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.messages import TakeBack, ThinkRequest
 from agentd.offload import Inline
 from telemetry import names

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agentd.flow import Context, Moment, load
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Kind, Row
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.offload import Inline
 from agentd.providers.rules import thinker
 from flows.receptionist import OPENING

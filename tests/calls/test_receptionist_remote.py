@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agentd.flow import load
-from agentd.ledger.ledger import Ledger
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.offload import Inline
 from agentd.providers.rules import thinker
 from tests.calls.harness import NOON, telephone_call

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.errors import LedgerDown
-from agentd.ledger.codec import Case
-from agentd.ledger.incidents import Which, find
 from agentd.ledger.row import Fact, Kind, Row, Told, Why
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage.codec import Case
+from agentd.ledger.storage.incidents import Which, find
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import Vault
 from ops.bench import wire
 from ops.bench.crowd import Act, Caller, Counts, Crowd
 from tests.crash import phone

@@ -19,13 +19,13 @@ from trio.testing import MockClock
 from agentd.flow.hands import FlowHands
 from agentd.flow.model import Flow
 from agentd.janitor import Janitor
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.events import Answer, Ask, Done
 from agentd.ledger.hands import Hands
-from agentd.ledger.ledger import Ledger, Page
 from agentd.ledger.row import Fact, Kind, Row, Told, Why
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.ledger import Ledger, Page
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import Vault
 from agentd.messages import Logged, Release, TellingCut, TellingPlayed
 from agentd.offload import Inline
 from tests.calls import harness

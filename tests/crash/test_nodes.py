@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import Vault
 from ops.bench.crowd import Crowd
 from tests.crash.nodes import KEY, OWNED_S, Node, Tally, call, in_the_air, judge, rounds, settled, talk
 from tests.fakes import booking

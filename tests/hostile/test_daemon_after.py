@@ -16,7 +16,7 @@ import trio
 
 from agentd.errors import LedgerDown
 from agentd.ledger.row import Kind
-from agentd.ledger.store import Store
+from agentd.ledger.storage.store import Store
 from agentd.outbox import sign
 from agentd.records import CallRecord
 from agentd.simulate.call import place_call

@@ -13,9 +13,9 @@ from trio.testing import MockClock
 from agentd import limits
 from agentd.flow import State, When, read
 from agentd.flow.model import Flow
-from agentd.ledger.claims import NOTHING_DONE, stop
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Fact, Row, Verdict
+from agentd.ledger.speech.claims import NOTHING_DONE, stop
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import (
     ClaimStopped,
     Fill,

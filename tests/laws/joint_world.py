@@ -33,7 +33,7 @@ from agentd.ledger.events import (
     Words,
 )
 from agentd.ledger.row import Row, Why
-from agentd.ledger.words import says
+from agentd.ledger.speech.words import says
 from agentd.messages import MediaStopped, Mode, NewEpoch, Partial, Reply, ThinkFailed
 from agentd.turn.commands import Command, Continue, Freeze, Line, RunTools, Say, Thaw, Then, Think
 from tests.laws import ledger_laws as laws

@@ -29,8 +29,8 @@ from agentd.flow.listening import Listening
 from agentd.ledger.book import Book
 from agentd.ledger.events import Answer, Ask, Done
 from agentd.ledger.hands import Hands
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import SPOKEN, Kind, Row
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import (
     LedgerMoved,
     Listen,

@@ -12,7 +12,7 @@ from agentd.errors import ToolError, ToolNotSent
 from agentd.flow import State, When, compensable, read
 from agentd.flow.context import Context
 from agentd.flow.model import Flow
-from agentd.ledger.ledger import Ledger
+from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import Fire, Proposal, Segment, ThinkRequest, ToolDone, UseTool
 from agentd.providers.base import Thought
 from tests.calls.effects import World, call, rows, says

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from agentd.ledger.ledger import Ledger
+from agentd.ledger.storage.ledger import Ledger
 from tests.laws.sweep import DIALECTS, Point, arrivals, faults, grid, near_events, play
 from tests.laws.sweep_table import Class, Words
 

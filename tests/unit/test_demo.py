@@ -13,10 +13,10 @@ from agentd.demo import main as demo
 from agentd.demo.books import Books, Entry, short
 from agentd.demo.screen import Screen
 from agentd.errors import OperatorError
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.row import Fact, Kind, Row, Told, Verdict, Why
-from agentd.ledger.store import open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.store import open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.simulate.scenario import shipped
 
 

@@ -12,16 +12,16 @@ import trio
 
 from agentd.errors import LedgerDown
 from agentd.janitor import Janitor
-from agentd.ledger import incidents
 from agentd.ledger.book import Book
-from agentd.ledger.codec import CallFacts, Case
 from agentd.ledger.events import Answer, Ask, Done
 from agentd.ledger.hands import Hands
-from agentd.ledger.incidents import Order, Verb
-from agentd.ledger.ledger import Ledger
 from agentd.ledger.row import Fact, Kind, Row, Told, Traits, Verdict
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import CallFacts, Case
+from agentd.ledger.storage.incidents import Order, Verb
+from agentd.ledger.storage.ledger import Ledger
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.offload import Inline
 
 FACTS = CallFacts("c1", "desk")

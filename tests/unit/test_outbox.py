@@ -15,10 +15,10 @@ import trio
 
 from agentd.errors import LedgerDown, SettingsError
 from agentd.flow.model import Flow
-from agentd.ledger.codec import CallFacts, Case
 from agentd.ledger.events import Answer, Ask, Done, No, NotSent, Unknown
 from agentd.ledger.hands import NoHands
 from agentd.ledger.row import Fact, Kind, Row, Told, Verdict
+from agentd.ledger.storage.codec import CallFacts, Case
 from agentd.outbox import Outbox, meaning, webhook
 from agentd.settings import load
 from tests.fakes.receiver import Receiver, receiving

@@ -23,7 +23,7 @@ from agentd.flow import lines as common
 from agentd.flow.notes import Question
 from agentd.flow.templates import Line
 from agentd.ledger.events import Says
-from agentd.ledger.words import says
+from agentd.ledger.speech.words import says
 from agentd.messages import Fill, Fire, Outcome, Segment, TakeBack, ThinkRequest
 from agentd.providers.base import Thought
 from agentd.providers.rules.hear import Ear, Small, Understood

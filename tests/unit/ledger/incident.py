@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agentd.ledger.book import Book
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.events import Answered, Ask, Begin, Clock, Done, Due, Ended, Event, Played, Proposed, Says, Unknown, Words
 from agentd.ledger.row import Kind, Traits
 from agentd.ledger.rules import TRIES, step
+from agentd.ledger.storage.codec import CallFacts
 from agentd.messages import Mode
 from tests.unit.ledger.keeping import Place
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from agentd.ledger.codec import CallFacts, Case
-from agentd.ledger.engines import engine_for, file_of
 from agentd.ledger.row import Fact, Kind, Row, Told, Verdict
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage.codec import CallFacts, Case
+from agentd.ledger.storage.engines import engine_for, file_of
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import Vault
 
 KEY = base64.b64encode(b"the key of these tests, 32 bytes").decode()
 OTHER_KEY = base64.b64encode(b"another key of these tests, 32 b").decode()

@@ -10,8 +10,8 @@ import resource
 import sys
 
 from agentd.errors import AgentdError
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import Vault
 from tests.unit.ledger.keeping import KEY, call, kept, row
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import flows.receptionist
 from agentd.flow import lines
-from agentd.ledger import acts, claims, frames
-from agentd.ledger.claims import NOTHING_DONE, TRUTH, Tense, acts_of, allowed, opening_may_be_claim, stop, truth
-from agentd.ledger.plain import plain
+from agentd.ledger.speech import acts, claims, frames
+from agentd.ledger.speech.claims import NOTHING_DONE, TRUTH, Tense, acts_of, allowed, opening_may_be_claim, stop, truth
+from agentd.ledger.speech.plain import plain
 from agentd.messages import Effect
 from tests.fakes.claims import BEYOND, FALSE
 from tests.fakes.harmless import HARMLESS

@@ -20,11 +20,12 @@ from agentd import cli as agentd
 from agentd.actors.kit import open_jobs
 from agentd.errors import OperatorError
 from agentd.janitor import Janitor
-from agentd.ledger import cli, incidents
-from agentd.ledger.codec import CallFacts
 from agentd.ledger.events import Answer, Ask, Done
-from agentd.ledger.ledger import Ledger
+from agentd.ledger.operators import cli
 from agentd.ledger.row import Fact, Kind, Row, Verdict
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import CallFacts
+from agentd.ledger.storage.ledger import Ledger
 from agentd.offload import Inline
 from tests.unit.ledger.incident import (
     BOOKING,

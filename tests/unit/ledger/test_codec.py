@@ -9,9 +9,9 @@ from typing import TypeVar, get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.ledger.codec import CallFacts, call_facts, call_record, row_of, row_record
 from agentd.ledger.row import Row, Traits
-from agentd.ledger.vault import HIDDEN, Vault
+from agentd.ledger.storage.codec import CallFacts, call_facts, call_record, row_of, row_record
+from agentd.ledger.storage.vault import HIDDEN, Vault
 from tests.unit.ledger.keeping import KEY, call, kept, row
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from agentd.errors import LedgerDown, OperatorError
-from agentd.ledger import tables
-from agentd.ledger.engines import engine_for
+from agentd.ledger.storage import tables
+from agentd.ledger.storage.engines import engine_for
 from tests.unit.ledger.keeping import Place, call, dropped, kept, row, rows_of
 from tests.unit.ledger.test_owners import Other
 

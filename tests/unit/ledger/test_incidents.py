@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agentd.ledger import incidents
-from agentd.ledger.incidents import Change, Order, Verb, Which
 from agentd.ledger.row import Fact, Kind, Verdict
-from agentd.ledger.vault import HIDDEN
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.incidents import Change, Order, Verb, Which
+from agentd.ledger.storage.vault import HIDDEN
 from tests.unit.ledger.keeping import Place, call, dropped, kept, names, row
 
 

@@ -12,10 +12,10 @@ import trio
 
 from agentd import settings
 from agentd.errors import EngineStalled, Fenced, LedgerDown, OperatorError, ProviderError
-from agentd.ledger import incidents
-from agentd.ledger.incidents import Order, Verb
-from agentd.ledger.ledger import Ledger, open_ledger, store_of
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.incidents import Order, Verb
+from agentd.ledger.storage.ledger import Ledger, open_ledger, store_of
+from agentd.ledger.storage.vault import Vault
 from agentd.offload import Inline, Threads
 from tests.unit.ledger.keeping import KEY, Place, call, dropped, kept, names, row, rows_of
 

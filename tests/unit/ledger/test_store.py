@@ -9,7 +9,7 @@ import pytest
 
 from agentd.errors import Fenced, InternalBug, LedgerDown, OperatorError
 from agentd.ledger.row import Fact, Told, Verdict
-from agentd.ledger.vault import ERASED
+from agentd.ledger.storage.vault import ERASED
 from tests.unit.ledger.keeping import DAY, KEY, OTHER_KEY, Place, call, dropped, kept, lose_the_lock, names, row, rows_of
 
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

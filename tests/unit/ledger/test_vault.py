@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentd.errors import OperatorError
-from agentd.ledger.vault import Vault, open_vault
+from agentd.ledger.storage.vault import Vault, open_vault
 from tests.unit.ledger.keeping import KEY, OTHER_KEY
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from agentd.flow import numbers
 from agentd.flow.moments import MONTHS, PARTS, WEEKDAYS
-from agentd.ledger import words
 from agentd.ledger.events import Says
-from agentd.ledger.words import says
+from agentd.ledger.speech import words
+from agentd.ledger.speech.words import says
 from agentd.turn.words import AFFIRMATIONS, NEGATIONS
 
 ASSENT, NO, RETRACT, OTHER = Says.ASSENT, Says.NO, Says.RETRACT, Says.OTHER

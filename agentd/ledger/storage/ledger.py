@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from agentd.errors import EngineStalled, LedgerDown, ProviderError
-from agentd.ledger import incidents
-from agentd.ledger.codec import CallFacts, Case
-from agentd.ledger.engines import file_of
-from agentd.ledger.incidents import Census, Order
 from agentd.ledger.row import Row
-from agentd.ledger.store import Store, open_store
-from agentd.ledger.vault import open_vault
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import CallFacts, Case
+from agentd.ledger.storage.engines import file_of
+from agentd.ledger.storage.incidents import Census, Order
+from agentd.ledger.storage.store import Store, open_store
+from agentd.ledger.storage.vault import open_vault
 from agentd.offload import Offload
 from agentd.settings import Settings
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from agentd.ledger.book import Book, blocked, misled, needed, protector, undoing
-from agentd.ledger.codec import Case
 from agentd.ledger.events import Event, Retried
 from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Why
 from agentd.ledger.rules import step, tries_of
+from agentd.ledger.storage.codec import Case
 
 _HAPPENED: Final = {
     Fact.UNSENT: "nothing was sent",

@@ -24,13 +24,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from agentd.errors import Fenced, InternalBug, LedgerDown, OperatorError
-from agentd.ledger import tables
-from agentd.ledger.codec import CallFacts, Case, call_facts, call_record, row_of, row_record
-from agentd.ledger.engines import engine_for, file_of, place, turn
-from agentd.ledger.owners import Files, Life, Sessions
 from agentd.ledger.row import Row, Verdict
-from agentd.ledger.tables import calls, changes, owners, rows
-from agentd.ledger.vault import Vault
+from agentd.ledger.storage import tables
+from agentd.ledger.storage.codec import CallFacts, Case, call_facts, call_record, row_of, row_record
+from agentd.ledger.storage.engines import engine_for, file_of, place, turn
+from agentd.ledger.storage.owners import Files, Life, Sessions
+from agentd.ledger.storage.tables import calls, changes, owners, rows
+from agentd.ledger.storage.vault import Vault
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection, Engine, TextClause, exists, select, text
 from sqlalchemy.exc import DBAPIError
 
-from agentd.ledger.engines import turn
-from agentd.ledger.tables import owners
+from agentd.ledger.storage.engines import turn
+from agentd.ledger.storage.tables import owners
 
 SKEW_S: Final = 1.0
 """What two clocks may drift apart, and a request may linger on its way, while a lease runs."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from agentd.ledger import acts
+from agentd.ledger.speech import acts
 
 
 class Tense(Enum):

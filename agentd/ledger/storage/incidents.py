@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select, true, update
 
-from agentd.ledger.codec import Case
 from agentd.ledger.row import Kind, Verdict
-from agentd.ledger.store import Store
-from agentd.ledger.tables import calls, changes, orders, reveals, rows
+from agentd.ledger.storage.codec import Case
+from agentd.ledger.storage.store import Store
+from agentd.ledger.storage.tables import calls, changes, orders, reveals, rows
 
 
 class Which(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from agentd.ledger.row import Fact, Kind, Row, Told, Traits, Verdict
-from agentd.ledger.vault import ERASED, HIDDEN, Vault
+from agentd.ledger.storage.vault import ERASED, HIDDEN, Vault
 
 _COLUMNS: Final = ("id", "call", "seq", "tool", "kind", "fact", "verdict", "told", "stuck", "why", "opened")
 _SEALED: Final = ("args", "identity", "resource", "result")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from agentd.ledger.acts import LIGHT, NOUNS, ONLY_TALK, STATES, UNLISTED, VERBS, Verb, index, inflect, pattern
-from agentd.ledger.frames import CONDITION, FRAMES, SAYINGS, Tense
-from agentd.ledger.plain import plain
+from agentd.ledger.speech.acts import LIGHT, NOUNS, ONLY_TALK, STATES, UNLISTED, VERBS, Verb, index, inflect, pattern
+from agentd.ledger.speech.frames import CONDITION, FRAMES, SAYINGS, Tense
+from agentd.ledger.speech.plain import plain
 from agentd.messages import NOTHING, Effect
 
 

@@ -17,15 +17,15 @@ from contextlib import closing
 from typing import Any, Final
 
 from agentd.errors import LedgerDown, OperatorError
-from agentd.ledger import incidents
-from agentd.ledger.codec import Case
-from agentd.ledger.engines import file_of
 from agentd.ledger.events import Resolved, Retried
-from agentd.ledger.incidents import Order, Verb, Which
-from agentd.ledger.ledger import store_of
-from agentd.ledger.report import Incident, age, clock
+from agentd.ledger.operators.report import Incident, age, clock
 from agentd.ledger.row import SPOKEN, Row
-from agentd.ledger.store import Store
+from agentd.ledger.storage import incidents
+from agentd.ledger.storage.codec import Case
+from agentd.ledger.storage.engines import file_of
+from agentd.ledger.storage.incidents import Order, Verb, Which
+from agentd.ledger.storage.ledger import store_of
+from agentd.ledger.storage.store import Store
 from agentd.settings import Settings
 
 WIDTH: Final = 100
