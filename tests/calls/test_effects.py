@@ -7,8 +7,10 @@ import trio
 from agentd.ledger.row import Verdict
 from agentd.ledger.storage.ledger import Ledger
 from agentd.messages import TakeBack, ThinkRequest, UseTool
-from tests.calls.effects import World, call, rows
+from tests.calls.effects import World, call, flow, rows
+from tests.calls.harness import telephone_call
 from tests.calls.script import Round, Script, tool
+from tests.fakes.speech import ReadingRecognizer
 
 BOOK = {"book tuesday": (Round(proposals=tool("book", day="tuesday")), Round("anything else?"))}
 
@@ -165,3 +167,18 @@ async def test_what_was_kept_can_be_taken_back(autojump_clock: trio.testing.Mock
         scene.phone.say("cancel my appointment")
         await scene.phone.quiet(1.0)
     assert world.net() == {}
+
+
+async def test_a_yes_that_was_heard_unsurely_binds_nothing(autojump_clock: trio.testing.MockClock, ledger: Ledger) -> None:
+    world = World(0.2)
+    script = Script({"pay": (Round(proposals=tool("charge", amount=20)), Round("")), "yes": "did you say yes"})
+    unsure = ReadingRecognizer(sure=False)
+    async with telephone_call(flow(world), script, recognizer=unsure, ledger=ledger) as scene:
+        await scene.phone.quiet()
+        scene.phone.say("pay")
+        await scene.phone.quiet()
+        assert scene.phone.sentence().endswith("Shall I charge 20 dollars?")
+        scene.phone.say("yes")
+        await scene.phone.quiet()
+        assert scene.phone.sentence().endswith("did you say yes Shall I charge 20 dollars?")
+    assert world.log == []
