@@ -6,11 +6,12 @@ stands still while a line is typed, with the agent's reply in the air: the line 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -50,6 +51,9 @@ def chat_main(name: str) -> int:
     """Chat with a flow, on the terminal or a pipe. Exit code 0; raises FlowError for a flow that cannot work, or breaks."""
     flow = load(name)
     chat = Chat(flow)
+    if sys.stdin.isatty():
+        with suppress(ImportError):  # where it is there, lines can be edited
+            importlib.import_module("readline")
     print(f"{flow.name} ({flow.file}): you are the caller. Type what you say; /help tells more.\n")
     with _quiet():
         place(flow, chat.call, now(), chat.watch)

@@ -31,7 +31,7 @@ USAGE: Final = """usage: agentd COMMAND …
   config show         the settings in force and where each comes from    (options as for serve)
 
 agentd COMMAND --help tells more. Settings come from ./agentd.toml (or --config FILE), then AGENTD_SECTION_KEY in the
-environment, then the command line. A flow's NAME is a module (receptionist) or the path of your own .py file.
+environment, then the command line. A flow's NAME is a module (receptionist), a file here (visit for ./visit.py), or a path.
 """
 
 _OPTIONS: Final[Mapping[str, tuple[type, str, str]]] = {
@@ -131,7 +131,7 @@ def _flow(what: str, argv: list[str]) -> int:
         parser.add_argument("--dir", type=Path, metavar="DIR", default=Path(), help="the folder to write to (here)")
         given = parser.parse_args(argv)
         return flow.new_main(given.name, given.dir)
-    parser.add_argument("name", metavar="NAME", help="a module's name, or the path of a .py file")
+    parser.add_argument("name", metavar="NAME", help="a module's name, that of a .py file here, or a path")
     name: str = parser.parse_args(argv).name
     if what == "chat":
         from agentd.chat import chat_main

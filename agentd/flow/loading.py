@@ -73,7 +73,8 @@ def _from_name(name: str) -> ModuleType:
     if (here := Path(f"{name}.py")).is_file():
         return _from_file(here)
     modules = pkgutil.iter_modules(importlib.import_module("flows").__path__)
-    shipped = [module.name for module in modules if not module.ispkg]  # packages hold the flows' tools
+    # Packages hold the flows' tools.
+    shipped = [module.name for module in modules if not (module.ispkg or module.name.startswith("test_"))]
     raise FlowError(f"there is no flow {name!r}.", mend=f"{closest(name, shipped)} A path ends in .py.")
 
 
