@@ -70,7 +70,7 @@ class Janitor:
         self._wake = trio.Event()
 
     def adopt(self, facts: CallFacts, book: Book) -> None:
-        """Take the book of a call that is over and is not settled. Never waits."""
+        """Take the book of a call that is over and is not settled; it may be ahead of the record. Never waits."""
         self._adopted.append((facts, book))
         self._wake.set()
 
@@ -98,7 +98,7 @@ class Janitor:
         """Find what needs settling, and begin. Cancelled: what was claimed is found again by `unsettled`."""
         while self._adopted:
             facts, book = self._adopted.pop()
-            self._begin(jobs, Case(facts, book.rows))
+            self._begin(jobs, Case(facts, book.rows), ahead=True)
         await self._ledger.take_over()
         found = await self._ledger.unsettled()
         adopted = {facts.id for facts, _ in self._adopted}
@@ -131,9 +131,9 @@ class Janitor:
         now = await self._ledger.of_call(case.call.id)
         return None if now is None else self._begin(jobs, now)
 
-    def _begin(self, jobs: Jobs, case: Case) -> Driver:
+    def _begin(self, jobs: Jobs, case: Case, *, ahead: bool = False) -> Driver:
         book = Book(case.call.id, case.rows, over=True)
-        at = Driver(book, self._ledger.page(case.call), self._hands(case.call), jobs.start, self._hear)
+        at = Driver(book, self._ledger.page(case.call), self._hands(case.call), jobs.start, self._hear, ahead=ahead)
         self._drivers[case.call.id] = at
         jobs.start(self._settle, case.call, at)
         return at

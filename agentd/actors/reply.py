@@ -52,7 +52,6 @@ class ReplyAtHand:
         self._forget()
         self._think = think
         self._effects.forget_queued()
-        self._effects.down = False  # whether it still is, the next write tells
         self.waits = self._effects.busy
 
     def go_on(self, memory: Memory) -> None:

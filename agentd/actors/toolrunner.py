@@ -114,7 +114,7 @@ class ToolRunner:
         finally:
             self.book = self._driver.book
             if not (self.book.settled or self._driver.fenced):
-                self._adopt(self.book)
+                self._adopt(self._driver.to_come)
             self._left.set()
 
     async def _drive(self) -> None:

@@ -88,12 +88,23 @@ Start = Callable[..., None]
 
 
 class Driver:
-    """One call's ledger. `report` is told what happened; `start(work, *args)` starts a piece of work beside it."""
+    """One call's ledger. `report` is told what happened; `start(work, *args)` starts a piece of work beside it.
+
+    `ahead`: the book may be ahead of the record, so that all of it is to be written.
+    """
 
     def __init__(
-        self, book: Book, record: Record, hands: Hands, start: Start, report: Callable[[Report], Awaitable[None]]
+        self,
+        book: Book,
+        record: Record,
+        hands: Hands,
+        start: Start,
+        report: Callable[[Report], Awaitable[None]],
+        *,
+        ahead: bool = False,
     ) -> None:
         self.book = book
+        self._recorded = {} if ahead else {row.id: row for row in book.rows}
         self._record, self._hands, self._start, self._report = record, hands, start, report
         self._inbox: deque[Event | Reached] = deque()
         self._backlog: deque[Event] = deque()
@@ -118,6 +129,14 @@ class Driver:
             if await self._advance(*recover(self.book, now)):
                 return
             await trio.sleep(self._pause())
+
+    @property
+    def to_come(self) -> Book:
+        """The book as it will be once the record takes what waits for it. What is to be sent then was not sent."""
+        book = self.book
+        for event in self._backlog:
+            book, _ = step(book, event)
+        return book
 
     def finish(self) -> None:
         """Let `run` return once nothing is left but what waits for humans."""
@@ -182,8 +201,8 @@ class Driver:
 
     async def _advance(self, book: Book, actions: tuple[Action, ...]) -> bool:
         """Write what changed, then act. False: it could not be written, and nothing has happened. Cancelled: as `run`."""
-        known, failed = {row.id: row for row in self.book.rows}, self._failures > 0
-        changed = tuple(row for row in book.rows if known.get(row.id) != row)
+        failed = self._failures > 0
+        changed = tuple(row for row in book.rows if self._recorded.get(row.id) != row)
         if failed and not changed:
             changed = book.rows[-1:]  # whether the record takes writes again is known by one
         if changed:
@@ -194,6 +213,7 @@ class Driver:
                 self._failures += 1
                 await self._report(Down(str(error)))
                 return False
+        self._recorded |= {row.id: row for row in changed}
         before, self.book, self._failures = self.book, book, 0
         if changed or failed or before.tellings != book.tellings:
             await self._report(Moved(before, book))
