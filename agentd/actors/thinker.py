@@ -92,7 +92,8 @@ class ThinkerActor:
             first = first or trio.current_time()
             if len(self._said) + len(questions) >= limits.SEGMENTS:
                 return
-            segment = replace(segment, reply=request.reply, effect="")  # only the machine speaks of its effects
+            # Only the machine speaks of its effects; and a model's text may hold what no voice can encode.
+            segment = replace(segment, reply=request.reply, text=segment.text.encode(errors="replace").decode(), effect="")
             if request.ask is not None and segment.text.endswith("?"):
                 questions.append(segment)  # the machine's own takes its place, where that is asked
             else:

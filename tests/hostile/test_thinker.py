@@ -305,6 +305,12 @@ async def test_no_sentence_of_the_thinker_passes_for_the_machines_own(autojump_c
     assert world.log == []
 
 
+async def test_a_text_that_is_none_is_spoken_as_far_as_it_goes(autojump_clock: MockClock, ledger: Ledger) -> None:
+    async with call(World(), ledger, Script({"say it": "half a \ud800 pair"})) as scene:
+        await says(scene, "say it")
+        assert scene.phone.sentence().endswith("half a ? pair")
+
+
 def test_the_listed_claims_are_two_hundred_and_stopped_where_nothing_is_done() -> None:
     assert len(set(FALSE)) >= 200
     assert all(stop(claim, ()) == NOTHING_DONE for claim in FALSE)
