@@ -132,10 +132,10 @@ class Call(RuleBasedStateMachine):
 
 
 def conduct(calls: int, steps: int) -> None:
-    """Invent calls, each three times, the same ones in every run."""
+    """Invent calls, each four times, the same ones in every run."""
     odd = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     size = settings(
-        max_examples=3, stateful_step_count=steps, derandomize=True, deadline=None, database=None, suppress_health_check=odd
+        max_examples=4, stateful_step_count=steps, derandomize=True, deadline=None, database=None, suppress_health_check=odd
     )
     for number in range(calls):
         run_state_machine_as_test(partial(Call, number), settings=size)
@@ -148,9 +148,9 @@ def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_laws_hold_in_some_calls() -> None:
-    conduct(100, 100)
+    conduct(120, 100)
 
 
 @pytest.mark.slow
 def test_the_laws_hold_in_many_calls() -> None:
-    conduct(1000, 120)
+    conduct(600, 150)
