@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentd.ledger.book import Book, blocked, lineage, needed, protector
+from agentd.ledger.book import Book, blocked, lineage, needed, protector, unresolved
 from agentd.ledger.events import Action, Ask, Clock, Due, Ended, Event, Rejected, Send, Words
 from agentd.ledger.row import SPOKEN, Fact, Kind, Row, Told, Why
 from agentd.messages import Mode
@@ -55,6 +55,8 @@ def _check_row(book: Book, row: Row) -> None:
         pivot = protector(book, row)
         out = bool(pivot) or row.stuck or (not book.over and (Clock.OPEN, row.id) in book.armed)
         assert out, f"{row.id} is open, and nothing will give it a verdict"
+    old = book.row(row.replaces)
+    assert not (row.refreshed and old and old.refreshed), f"{row.id} is prepared a third time"
     if row.kind is Kind.PIVOT and row.stuck:
         for need in needed(book, row):
             assert need.stuck or not need.open, f"{need.id} waits for a pivot that is stuck, and is not stuck with it"
@@ -90,6 +92,9 @@ def _check_verdict(before: Book, event: Event, after: Book, row: Row) -> None:
         now = after.row(pivot.id)
         assert now is not None
         assert now.settled, f"{row.id} has a verdict while its pivot {pivot.id} has no answer"
+    if row.kept:
+        assert row.why == Why.PIVOT or not protector(after, row), f"{row.id} is kept before its pivot has an answer"
+        assert not unresolved(after, row), f"{row.id} is kept, and so may be what would take its place"
     decides = isinstance(event, Words | Rejected | Ended) or event == Due(Clock.FREEZE)
     if before.frozen and row.kept and not decides:
         assert row.why == Why.PIVOT, f"{row.id} was kept while the caller was speaking"
