@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +177,14 @@ class Point:
         return cls(Class[of], Words[words], int(at), dialect, int(shift))
 
 
+_numbers = count()
+
+
 def play(point: Point, ledger: Ledger) -> Played:
-    """Place the call, once in a ledger."""
+    """Place the call."""
 
     async def run() -> Played:
-        return await _play(point, ledger, str(point))
+        return await _play(point, ledger, f"{point}/{next(_numbers)}")
 
     _run._r.seed(str(point))  # whose turn it is among tasks of one instant is chance, and the same each time
     return trio.run(run, clock=MockClock(autojump_threshold=0))

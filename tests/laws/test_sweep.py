@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from agentd.ledger.storage.ledger import Ledger
+from tests.calls.effects import open_ledger
 from tests.laws.sweep import DIALECTS, Point, arrivals, faults, grid, near_events, play
 from tests.laws.sweep_table import Class, Words
 
 EVERY = [pytest.param(of, words, id=f"{of.name}-{words.name}") for of in Class for words in Words]
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """One for all, so that each undisturbed turn is played once."""
+    with open_ledger(tmp_path_factory.mktemp("sweep")) as ledger:
+        yield ledger
 
 
 def check(points: Iterable[Point], ledger: Ledger) -> None:
